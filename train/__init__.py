@@ -1,0 +1,1 @@
+"""Fit, evaluate and apply the detectors: images -> dataset -> model -> metrics."""

@@ -1,0 +1,79 @@
+"""Fit, evaluate and apply the detectors.
+
+    python -m train fetch --out DIR
+    python -m train fit custom --data DIR --out runs/custom
+    python -m train evaluate runs/custom --data DIR --split test
+    python -m train predict runs/custom PATH...
+
+`python -m train COMMAND --help` lists each command's options.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from train import data, evaluate, fetch, fit, models, predict, run
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of ``python -m train``."""
+    top = argparse.ArgumentParser(
+        prog="python -m train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    p = commands.add_parser("fetch", help="download the Kaggle set")
+    p.add_argument("--out", type=Path, required=True, help="folder to download into")
+    p.set_defaults(command=fetch.fetch)
+
+    p = commands.add_parser("fit", help="train a model", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    p.add_argument("model", choices=sorted(models.BUILDERS))
+    p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
+    p.add_argument("--extra", type=Path, action="append", default=[], help="more training images: fake/ and real/")
+    p.add_argument("--out", type=Path, required=True, help="run folder to write")
+    p.add_argument("--epochs", type=int, default=10)
+    p.add_argument("--batch-size", type=int, default=128)
+    p.add_argument("--learning-rate", type=float, default=1e-3)
+    p.add_argument("--label-smoothing", type=float, default=0.0)
+    p.add_argument("--zoom", type=float, default=0.0, help="largest share of each side that a random crop cuts away")
+    p.add_argument("--patience", type=int, default=5, help="epochs without a lower validation loss before it stops")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
+    p.add_argument("--cache", action="store_true", help="keep the decoded images in memory")
+    p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
+    p.set_defaults(command=fit.fit)
+
+    p = commands.add_parser("evaluate", help="measure a trained model")
+    p.add_argument("run", type=Path)
+    p.add_argument("--data", type=Path, required=True)
+    p.add_argument("--split", choices=data.SPLITS, default="test")
+    p.add_argument("--batch-size", type=int, default=32)
+    p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
+    p.set_defaults(command=evaluate.evaluate)
+
+    p = commands.add_parser("predict", help="judge photos")
+    p.add_argument("run", type=Path)
+    p.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="files or folders")
+    p.add_argument("--csv", type=Path, help="write the table here instead of printing it")
+    p.set_defaults(command=predict.predict)
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the process's exit status."""
+    args = parser().parse_args(argv)
+    try:
+        return args.command(args) or 0
+    except (data.DataError, run.RunError, fetch.FetchError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; `fit` goes on with --resume", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

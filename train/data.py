@@ -1,0 +1,293 @@
+"""Find, check and feed the images: folders of ``split/class/*.jpg`` to batches of pixels and labels.
+
+The set this is made for is Kaggle's "140k Real and Fake Faces"
+(https://www.kaggle.com/datasets/xhlulu/140k-real-and-fake-faces): FFHQ photographs against StyleGAN faces.
+"""
+
+import collections
+import dataclasses
+import hashlib
+import os
+import sys
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import psutil
+import tensorflow as tf
+from PIL import Image
+from tqdm import tqdm
+
+from train.photo import PhotoError, read_photo
+from train.spec import CLASS_NAMES, INPUT_SIZE, RESIZE
+
+SPLITS = ("train", "valid", "test")
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+# Share of a class's images that must differ from the other class in size, mode or JPEG quality before we warn.
+LEAK_SHARE = 0.05
+
+
+class DataError(ValueError):
+    """A dataset that can't be trained on as it is; the message says what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Photo:
+    """One image file: where it is, what it shows, and how it is stored."""
+
+    path: str
+    split: str
+    label: int  # Index into CLASS_NAMES.
+    sha256: str = ""
+    size: tuple[int, int] = (0, 0)  # Width, height in pixels.
+    mode: str = ""
+    quality: int | None = None  # JPEG quality 1..100, estimated; None for other formats.
+    error: str = ""
+
+
+def find_splits(root: Path) -> dict[str, Path]:
+    """Locate the split folders in a dataset as people have it.
+
+    Args:
+        root: the Kaggle zip, the folder it unpacks to, or any folder with split/class folders. A zip is
+            unpacked once, into a folder of its name beside it.
+
+    Returns:
+        {"train": folder, ...} for those of SPLITS that are there.
+
+    Raises:
+        DataError: there is no such file or folder, or no split folder with class folders in it.
+    """
+    root = Path(root)
+    if root.is_file() and root.suffix == ".zip":
+        root = _unpack(root)
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder or zip. `python -m train fetch --out DIR` downloads the Kaggle set.")
+    for base in [root, *sorted(root.glob("*/")), *sorted(root.glob("*/*/"))]:
+        found = {split: base / split for split in SPLITS if any((base / split / name).is_dir() for name in CLASS_NAMES)}
+        if found:
+            return found
+    raise DataError(f"{root}: no {'/'.join(SPLITS)} folder with {' and '.join(CLASS_NAMES)} folders inside.")
+
+
+def _unpack(archive: Path) -> Path:
+    target = archive.with_suffix("")
+    if not target.is_dir():
+        partial = target.with_name(target.name + ".partial")
+        with zipfile.ZipFile(archive) as z:
+            for member in tqdm(z.infolist(), desc=f"unpacking {archive.name}", unit="file"):
+                z.extract(member, partial)
+        partial.rename(target)
+    return target
+
+
+def list_photos(folder: Path, split: str) -> list[Photo]:
+    """List the image files of the class folders ``fake/`` and ``real/`` (either may be absent), sorted by path."""
+    return [
+        Photo(str(path), split, label)
+        for label, name in enumerate(CLASS_NAMES)
+        for path in sorted((Path(folder) / name).rglob("*"))
+        if path.suffix.lower() in SUFFIXES
+    ]
+
+
+def inspect(photo: Photo) -> Photo:
+    """Read one file fully and fill in its hash and how it is stored, or its error."""
+    content = Path(photo.path).read_bytes()
+    photo = dataclasses.replace(photo, sha256=hashlib.sha256(content).hexdigest())
+    try:
+        read_photo(content)
+    except PhotoError as error:
+        return dataclasses.replace(photo, error=str(error))
+    with Image.open(photo.path) as image:
+        tables = getattr(image, "quantization", None)
+        return dataclasses.replace(
+            photo, size=image.size, mode=image.mode, quality=jpeg_quality(tables[0]) if tables else None
+        )
+
+
+# The luminance table of ITU-T T.81 annex K, which libjpeg scales by its quality setting; its sum suffices here.
+_STANDARD_LUMINANCE_SUM = 3688
+
+
+def jpeg_quality(luminance: list[int]) -> int:
+    """Estimate libjpeg's quality setting (1..100) from a 64-entry luminance quantisation table."""
+    scale = 100 * sum(luminance) / _STANDARD_LUMINANCE_SUM
+    return max(1, min(100, round((200 - scale) / 2 if scale <= 100 else 5000 / scale)))
+
+
+def scan(photos: list[Photo]) -> list[Photo]:
+    """Inspect all files in parallel, with a progress bar; unreadable ones are kept, their ``error`` set."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(tqdm(pool.map(inspect, photos), total=len(photos), desc="checking images", unit="image"))
+
+
+def check(photos: list[Photo], allow_duplicates: bool = False) -> list[Photo]:
+    """Refuse or warn about what would make the figures wrong.
+
+    Args:
+        photos: scanned photos of one or more splits.
+        allow_duplicates: go on although the same content stands in two splits.
+
+    Returns:
+        The readable photos.
+
+    Raises:
+        DataError: a class of a split is empty, or two splits share an image.
+    """
+    readable = [photo for photo in photos if not photo.error]
+    unreadable = [photo for photo in photos if photo.error]
+    for photo in unreadable:
+        print(f"skipped {photo.path}: {photo.error}", file=sys.stderr)
+    if unreadable:
+        print(f"skipped {len(unreadable)} unreadable of {len(photos)} files", file=sys.stderr)
+
+    counts = collections.Counter((photo.split, photo.label) for photo in readable)
+    for split in {photo.split for photo in photos}:
+        for label, name in enumerate(CLASS_NAMES):
+            if not counts[split, label]:
+                raise DataError(f"split {split}: the class {name} has no readable image.")
+
+    first: dict[str, Photo] = {}
+    shared = []
+    for photo in readable:
+        other = first.setdefault(photo.sha256, photo)
+        if other.split != photo.split:
+            shared.append((other, photo))
+    if shared:
+        pairs = "\n".join(f"  {a.path} = {b.path}" for a, b in shared[:20])
+        message = f"{len(shared)} images stand in two splits, so test figures would be too good:\n{pairs}"
+        if not allow_duplicates:
+            raise DataError(f"{message}\nRemove them, or pass --allow-duplicates.")
+        print(f"WARNING: {message}", file=sys.stderr)
+
+    for line in encoding_leaks(readable):
+        print(f"WARNING: {line}", file=sys.stderr)
+    return readable
+
+
+def encoding_leaks(photos: list[Photo]) -> list[str]:
+    """Say where the classes differ in storage rather than in content: a model would learn that difference.
+
+    Returns:
+        One sentence for each of size, mode and JPEG quality whose distributions over the two classes
+        differ by more than LEAK_SHARE (total variation distance, 0..1).
+    """
+    lines = []
+    for attribute in ("size", "mode", "quality"):
+        shares = []
+        for label in range(len(CLASS_NAMES)):
+            values = [getattr(photo, attribute) for photo in photos if photo.label == label]
+            shares.append({value: n / len(values) for value, n in collections.Counter(values).most_common()})
+        distance = sum(abs(shares[0].get(v, 0) - shares[1].get(v, 0)) for v in {*shares[0], *shares[1]}) / 2
+        if distance > LEAK_SHARE:
+            common = "; ".join(
+                f"{name}: " + ", ".join(f"{value} ({share:.0%})" for value, share in list(of_class.items())[:3])
+                for name, of_class in zip(CLASS_NAMES, shares)
+            )
+            lines.append(
+                f"the classes differ in {attribute} for {distance:.0%} of the images ({common}); "
+                "a model would learn the encoding, not the face. Re-encode both classes alike."
+            )
+    return lines
+
+
+def fingerprint(photos: list[Photo]) -> dict:
+    """Identify a dataset by content: counts of each split and class, and one hash over the files' hashes."""
+    counts = collections.Counter(f"{photo.split}/{CLASS_NAMES[photo.label]}" for photo in photos)
+    lines = sorted(f"{photo.split}/{CLASS_NAMES[photo.label]}/{photo.sha256}" for photo in photos)
+    return {"counts": dict(sorted(counts.items())), "sha256": hashlib.sha256("\n".join(lines).encode()).hexdigest()}
+
+
+def load_checked(root: Path, splits: tuple[str, ...], extra: list[Path] = (), allow_duplicates=False) -> list[Photo]:
+    """Find, scan and check the given splits.
+
+    Args:
+        root: as in `find_splits`.
+        splits: of SPLITS, those wanted.
+        extra: folders with fake/ and/or real/ that join the training split.
+        allow_duplicates: as in `check`.
+
+    Raises:
+        DataError: a split or folder is missing or empty, or `check` refuses.
+    """
+    folders = find_splits(root)
+    if missing := [split for split in splits if split not in folders]:
+        raise DataError(f"{root}: no split {', '.join(missing)}.")
+    photos = [photo for split in splits for photo in list_photos(folders[split], split)]
+    for folder in extra:
+        found = list_photos(folder, "train")
+        if not found:
+            raise DataError(f"{folder}: no images in {' or '.join(CLASS_NAMES)} folders.")
+        photos += found
+    return check(scan(photos), allow_duplicates)
+
+
+def cache_pixels(photos: list[Photo]) -> dict[str, np.ndarray]:
+    """Decode every photo to uint8 once and keep it in memory, if half of the available memory suffices.
+
+    Returns:
+        {path: uint8 (height, width, 3)}; empty, with the reason printed, when it would not fit.
+    """
+    need = sum(3 * photo.size[0] * photo.size[1] for photo in photos)
+    free = psutil.virtual_memory().available
+    if need > free / 2:
+        print(f"not cached: the images take {need / 1e9:.2f} GB decoded, more than half of {free / 1e9:.2f} GB free")
+        return {}
+    print(f"caching {len(photos)} decoded images: {need / 1e9:.2f} GB")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        pixels = tqdm(pool.map(read_photo, (p.path for p in photos)), total=len(photos), desc="decoding", unit="image")
+        return dict(zip((photo.path for photo in photos), pixels))
+
+
+def batches(
+    photos: list[Photo],
+    batch_size: int,
+    cached: dict[str, np.ndarray] | None = None,
+    training_seed: tuple[int, int] | None = None,
+    zoom: float = 0.0,
+) -> tf.data.Dataset:
+    """Feed photos to a model in their order, or, for training, shuffled and augmented.
+
+    Args:
+        photos: what to feed.
+        batch_size: images a batch; the last one may be smaller.
+        cached: decoded photos by path, from `cache_pixels`; others are decoded on the way.
+        training_seed: (seed, epoch). Given, the order is a fresh permutation and each image is flipped
+            horizontally at random, both reproducible from these two numbers alone, so that a resumed
+            training sees what an uninterrupted one would have seen.
+        zoom: with training_seed, the largest share (0..1) of height and width that a random crop cuts away.
+
+    Returns:
+        Dataset of (float32 (batch, INPUT_SIZE, INPUT_SIZE, 3) RGB 0..255, float32 (batch, 1) label 0 or 1).
+        The models' own resizing leaves that size as it is.
+    """
+    cached = cached or {}
+    order = np.arange(len(photos))
+    flips = np.zeros(len(photos), bool)
+    crops = np.tile([1.0, 0.0, 0.0], (len(photos), 1))  # Share kept; top and left as shares of what is cut.
+    if training_seed is not None:
+        random = np.random.default_rng(training_seed)
+        order = random.permutation(order)
+        flips = random.random(len(photos)) < 0.5
+        crops = random.random((len(photos), 3))
+        crops[:, 0] = 1 - zoom * crops[:, 0]
+    labels = np.array([[photo.label] for photo in photos], "float32")
+
+    def decode(index: int, flip: bool, crop: np.ndarray) -> np.ndarray:
+        path = photos[index].path
+        pixels = cached[path] if path in cached else read_photo(path)
+        size = np.array(pixels.shape[:2])
+        kept = np.round(crop[0] * size).astype(int)
+        top, left = np.round(crop[1:] * (size - kept)).astype(int)
+        pixels = pixels[top : top + kept[0], left : left + kept[1]]
+        return np.ascontiguousarray(pixels[:, ::-1] if flip else pixels)
+
+    def load(index, flip, crop, label):
+        pixels = tf.numpy_function(decode, [index, flip, crop], tf.uint8, stateful=False)
+        pixels = tf.image.resize(tf.ensure_shape(pixels, (None, None, 3)), (INPUT_SIZE, INPUT_SIZE), RESIZE)
+        return pixels, label
+
+    dataset = tf.data.Dataset.from_tensor_slices((order, flips, crops, labels[order]))
+    return dataset.map(load, tf.data.AUTOTUNE).batch(batch_size).prefetch(tf.data.AUTOTUNE)

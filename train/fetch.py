@@ -1,0 +1,40 @@
+"""Download the Kaggle set "140k Real and Fake Faces" (about 4 GB)."""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import kagglehub
+import kagglehub.exceptions
+import requests
+
+DATASET = "xhlulu/140k-real-and-fake-faces"
+
+
+class FetchError(RuntimeError):
+    """The download did not happen; the message says what to do."""
+
+
+def fetch(args: argparse.Namespace) -> None:
+    """Download and unpack the set into ``args.out`` with kagglehub.
+
+    Raises:
+        FetchError: no network, no credential, or not enough disk.
+    """
+    out = Path(args.out)
+    by_hand = f"or download https://www.kaggle.com/datasets/{DATASET} in a browser and pass the zip as --data."
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        path = kagglehub.dataset_download(DATASET, output_dir=str(out))
+    except (kagglehub.exceptions.KaggleApiHTTPError, kagglehub.exceptions.UnauthenticatedError) as error:
+        raise FetchError(
+            f"Kaggle refused the download ({str(error).splitlines()[0]}). Put an API token where kagglehub finds it "
+            f"(https://www.kaggle.com/settings -> API -> ~/.kaggle/kaggle.json, or KAGGLE_API_TOKEN), {by_hand}"
+        ) from error
+    except requests.exceptions.RequestException as error:
+        reason = type(error).__name__
+        raise FetchError(f"Kaggle can't be reached ({reason}). Check the network and retry, {by_hand}") from error
+    except OSError as error:
+        free = shutil.disk_usage(out).free / 1e9
+        raise FetchError(f"{out} can't be written ({error}); the set needs 8 GB, {free:.1f} GB are free.") from error
+    print(f"python -m train fit custom --data {path}")

@@ -1,0 +1,95 @@
+"""A run folder: what one training leaves behind, and how it is read back.
+
+    model.keras    the best epoch's network, pixels to P(real)
+    config.json    every option, package versions, dataset fingerprint
+    history.csv    one row an epoch
+    metrics.json   threshold and figures of each evaluated split
+    scores-*.csv   P(real) of each image of an evaluated split
+    plots/         PNG
+    checkpoints/   best and last epoch with the optimiser's state, for --resume
+"""
+
+import csv
+import importlib.metadata
+import json
+import os
+import platform
+from pathlib import Path
+
+import keras
+
+MODEL = "model.keras"
+CONFIG = "config.json"
+HISTORY = "history.csv"
+METRICS = "metrics.json"
+PLOTS = "plots"
+CHECKPOINTS = "checkpoints"
+
+
+class RunError(ValueError):
+    """A run folder that can't be used as asked; the message says what to do."""
+
+
+def write_json(path: Path, value) -> None:
+    """Write beside, then rename: a killed process leaves the old file or the new one, never half of one."""
+    partial = Path(path).with_suffix(".partial")
+    partial.write_text(json.dumps(value, indent=2) + "\n")
+    os.replace(partial, path)
+
+
+def write_csv(path: Path, rows: list[dict]) -> None:
+    """Write rows of equal keys, with a header line; beside, then rename."""
+    partial = Path(path).with_suffix(".partial")
+    with partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(partial, path)
+
+
+def read_csv(path: Path) -> list[dict]:
+    """Read rows written by `write_csv`, numbers as floats; none if there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [{key: _number(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def read_json(run: Path, name: str) -> dict:
+    """Read config.json or metrics.json of a run; {} where it is not written yet."""
+    path = Path(run) / name
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Save in the .keras format; beside, then rename."""
+    partial = path.with_name("partial-" + path.name)
+    model.save(partial)
+    os.replace(partial, path)
+
+
+def load_model(run: Path) -> keras.Model:
+    """Load a run's finished network.
+
+    Raises:
+        RunError: the folder holds no finished network.
+    """
+    path = Path(run) / MODEL
+    if not path.exists():
+        raise RunError(f"{run} holds no {MODEL}; finish it with `python -m train fit ... --out {run} --resume`.")
+    return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a training's numbers."""
+    packages = ("keras", "tensorflow", "numpy", "pillow", "scikit-learn")
+    return {"python": platform.python_version(), "backend": keras.backend.backend()} | {
+        name: importlib.metadata.version(name) for name in packages
+    }
