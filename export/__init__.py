@@ -1,0 +1,1 @@
+"""Turn a trained run into what the Space and the page load."""

@@ -1,0 +1,52 @@
+"""Write a run's network where the page or the Space loads it.
+
+    python -m export convert runs/custom --out web/model                     TensorFlow.js graph model
+    python -m export convert runs/custom --out space/model --format keras    Keras file
+"""
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+from tensorflowjs.converters.tf_saved_model_conversion_v2 import convert_tf_saved_model
+
+from export import detector
+from train import run
+
+
+def convert(args: argparse.Namespace) -> None:
+    """Fill ``args.out`` with the model files and their detector.json; what stood there is replaced at the end.
+
+    Raises:
+        run.RunError: the run is unfinished or was not evaluated.
+    """
+    out = Path(args.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
+        folder = Path(scratch) / "model"
+        folder.mkdir()
+        if args.format == "tfjs":
+            to_tfjs(args.run, folder, args.precision)
+        else:
+            run.load_model(args.run)  # Refuses what could not be loaded later.
+            shutil.copy(args.run / run.MODEL, folder)
+        run.write_json(folder / detector.DETECTOR, detector.describe(args.run, args.precision, folder))
+        if out.exists():
+            shutil.rmtree(out)
+        folder.rename(out)
+    size = sum(path.stat().st_size for path in out.iterdir())
+    print(f"{out}: {', '.join(path.name for path in sorted(out.iterdir()))}; {size / 1e6:.1f} MB")
+
+
+def to_tfjs(source: Path, folder: Path, precision: str) -> None:
+    """Convert Keras -> SavedModel -> TensorFlow.js graph model: model.json and its weight shards.
+
+    ``tensorflowjs``' direct Keras conversion writes Keras 3 models in a form that TensorFlow.js can't load.
+    """
+    model = run.load_model(source)
+    with tempfile.TemporaryDirectory() as saved:
+        model.export(saved, format="tf_saved_model", verbose=False)
+        convert_tf_saved_model(
+            saved, str(folder), quantization_dtype_map={} if precision == "float32" else {precision: "*"}
+        )

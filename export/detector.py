@@ -1,0 +1,57 @@
+"""``detector.json``: all that a program beside a model file must know to use it and to say where it is from."""
+
+import hashlib
+from pathlib import Path
+
+from train import run
+from train.photo import FORMATS, MAX_PIXELS
+from train.spec import CLASS_NAMES, INPUT_SIZE, RESIZE, SCALE, WORDS
+
+DETECTOR = "detector.json"
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe(source: Path, precision: str, folder: Path) -> dict:
+    """Describe the model files in ``folder``, made from the run ``source``.
+
+    Args:
+        source: an evaluated run folder.
+        precision: how the weights are stored: float32, float16 or uint8.
+        folder: its files are listed with their hashes.
+
+    Returns:
+        classes (the index is the label; the model's output is P of the last), words (verdicts for people),
+        input (what the graph does to raw pixels, and which files a reader accepts), threshold, metrics of
+        each evaluated split, provenance, files {name: sha256}.
+
+    Raises:
+        run.RunError: the run has no figures yet.
+    """
+    figures = run.read_json(source, run.METRICS)
+    config = run.read_json(source, run.CONFIG)
+    if not figures:
+        raise run.RunError(f"{source} has no {run.METRICS}; run `python -m train evaluate {source} --data DIR` first.")
+    return {
+        "name": config["model"],
+        "classes": list(CLASS_NAMES),
+        "words": WORDS,
+        "input": {
+            "channels": "RGB",
+            "range": [0, 255],
+            "size": INPUT_SIZE,
+            "resize": RESIZE,
+            "scale": SCALE,
+            "formats": list(FORMATS),
+            "max_pixels": MAX_PIXELS,
+        },
+        "threshold": figures["threshold"],
+        "precision": precision,
+        "metrics": figures["splits"],
+        "provenance": config,
+        "files": {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.name != DETECTOR},
+    }
