@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . space/venv.sh
 
-if ! node -e 'process.exit(process.versions.node.split(".")[0] < 18)' 2>/dev/null; then
+if ! node -e 'process.exit(process.versions.node.split(".")[0] < 18 ? 1 : 0)' 2>/dev/null || ! command -v npm >/dev/null; then
   echo "error: Node 18 or newer is needed, with npm; on Debian: apt-get install nodejs npm" >&2
   exit 1
 fi

@@ -1,0 +1,158 @@
+"""Finding, checking and feeding a dataset."""
+
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+from conftest import draw, encode, write_dataset
+from PIL import Image
+
+from train import data
+from train.photo import read_photo
+
+
+def test_the_kaggle_zip_and_its_folder_are_found(tmp_path):
+    write_dataset(tmp_path / "archive/real_vs_fake/real-vs-fake", {"train": 1, "valid": 1, "test": 1})
+    archive = shutil.make_archive(str(tmp_path / "kaggle"), "zip", tmp_path / "archive")
+    for root in (tmp_path / "archive", tmp_path / "archive/real_vs_fake", tmp_path / "kaggle.zip"):
+        splits = data.find_splits(root)
+        assert list(splits) == ["train", "valid", "test"]
+        photos = data.list_photos(splits["train"], "train")
+        assert [(photo.path.split("/")[-2], photo.label) for photo in photos] == [("fake", 0), ("real", 1)]
+    assert zipfile.is_zipfile(archive)
+
+
+def test_what_is_no_dataset_is_refused(tmp_path):
+    with pytest.raises(data.DataError, match="set: no such folder or zip"):
+        data.find_splits(tmp_path / "set")
+    (tmp_path / "set/train/cats").mkdir(parents=True)
+    with pytest.raises(data.DataError, match="set: no train/valid/test folder with fake and real folders"):
+        data.find_splits(tmp_path / "set")
+
+
+def test_unreadable_files_are_listed_skipped_and_counted(tmp_path, capsys):
+    root = write_dataset(tmp_path, {"train": 2, "valid": 1})
+    bad = root / "train/real/000.jpg"
+    bad.write_bytes(bad.read_bytes()[:200])
+    photos = data.load_checked(root, ("train", "valid"))
+    assert len(photos) == 5
+    error = capsys.readouterr().err
+    assert f"skipped {bad}: The picture is damaged" in error
+    assert "skipped 1 unreadable of 6 files" in error
+
+
+def test_an_empty_class_is_refused(tmp_path):
+    root = write_dataset(tmp_path, {"train": 1, "valid": 1})
+    (root / "valid/real/000.jpg").unlink()
+    with pytest.raises(data.DataError, match="split valid: the class real has no readable image"):
+        data.load_checked(root, ("train", "valid"))
+
+
+def test_one_image_in_two_splits_is_refused_unless_allowed(tmp_path, capsys):
+    root = write_dataset(tmp_path, {"train": 2, "valid": 2})
+    shutil.copy(root / "train/real/000.jpg", root / "valid/real/copy.jpg")
+    with pytest.raises(data.DataError, match="1 images stand in two splits") as refused:
+        data.load_checked(root, ("train", "valid"))
+    assert "train/real/000.jpg" in str(refused.value) and "valid/real/copy.jpg" in str(refused.value)
+    assert len(data.load_checked(root, ("train", "valid"), allow_duplicates=True)) == 9
+
+
+@pytest.mark.parametrize(
+    ("attribute", "content"),
+    [
+        ("size", encode(draw(80, 64), "JPEG", quality=75)),
+        ("mode", encode(draw(64, 64).convert("L"), "JPEG", quality=75)),
+        ("quality", encode(draw(64, 64), "JPEG", quality=90)),
+    ],
+)
+def test_classes_that_are_stored_differently_raise_a_warning(tmp_path, capsys, attribute, content):
+    root = write_dataset(tmp_path, {"train": 2})
+    assert data.load_checked(root, ("train",))
+    assert "WARNING" not in capsys.readouterr().err
+    (root / "train/real/000.jpg").write_bytes(content)
+    data.load_checked(root, ("train",))
+    assert f"WARNING: the classes differ in {attribute} for 50%" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("quality", [30, 50, 70, 75, 80, 90, 95, 100])
+def test_jpeg_quality_is_recovered(tmp_path, quality):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encode(draw(32, 32), "JPEG", quality=quality))
+    with Image.open(path) as image:
+        assert data.jpeg_quality(image.quantization[0]) == pytest.approx(quality, abs=1)
+
+
+def test_the_fingerprint_follows_content_and_label_alone(tmp_path):
+    def fingerprint(root):
+        return data.fingerprint(data.load_checked(root, ("train",)))
+
+    a = write_dataset(tmp_path / "a", {"train": 2})
+    shutil.copytree(a, tmp_path / "b")
+    (tmp_path / "b/train/real/000.jpg").rename(tmp_path / "b/train/real/renamed.jpg")
+    assert fingerprint(a) == fingerprint(tmp_path / "b")
+    assert fingerprint(a)["counts"] == {"train/fake": 2, "train/real": 2}
+
+    real, fake = tmp_path / "b/train/real/001.jpg", tmp_path / "b/train/fake/001.jpg"
+    swap = real.read_bytes()
+    real.write_bytes(fake.read_bytes())
+    fake.write_bytes(swap)
+    assert fingerprint(a) != fingerprint(tmp_path / "b")
+    json.dumps(fingerprint(a))
+
+
+def images_of(batches):
+    return np.concatenate([pixels.numpy() for pixels, _ in batches])
+
+
+def test_validation_is_fed_in_order_and_unchanged(tmp_path):
+    photos = data.list_photos(write_dataset(tmp_path, {"valid": 4}, size=32) / "valid", "valid")
+    (pixels, labels), *_ = data.batches(photos, batch_size=100)
+    assert labels.numpy()[:, 0].tolist() == [photo.label for photo in photos]
+    expected = np.stack([read_photo(photo.path) for photo in photos])
+    # 32 to 224 pixels, half-pixel centres: every seventh output pixel sits on the middle of an input pixel.
+    np.testing.assert_allclose(pixels.numpy()[:, 3::7, 3::7], expected, atol=1e-3)
+
+
+def test_training_is_shuffled_and_flipped_by_seed_and_epoch(dataset):
+    photos = data.list_photos(dataset / "train", "train")
+    plain = images_of(data.batches(photos, 7))
+    first = images_of(data.batches(photos, 7, training_seed=(0, 0)))
+    np.testing.assert_array_equal(first, images_of(data.batches(photos, 7, training_seed=(0, 0))))
+    assert not np.array_equal(first, images_of(data.batches(photos, 7, training_seed=(0, 1))))
+
+    same = [(plain == image).all((1, 2, 3)).any() for image in first]
+    mirrored = [np.isclose(plain[:, :, ::-1], image, atol=1e-3).all((1, 2, 3)).any() for image in first]
+    assert all(np.logical_xor(same, mirrored))
+    assert 0 < sum(mirrored) < len(photos)
+
+
+def test_labels_follow_the_shuffled_images(dataset):
+    photos = data.list_photos(dataset / "train", "train")
+    plain = images_of(data.batches(photos, 7))
+    for pixels, labels in data.batches(photos, 7, training_seed=(3, 1)):
+        for image, label in zip(pixels.numpy(), labels.numpy()):
+            found = [np.isclose(plain, view, atol=1e-3).all((1, 2, 3)) for view in (image, image[:, ::-1])]
+            assert photos[int(np.argmax(found[0] | found[1]))].label == label[0]
+
+
+def test_zoom_cuts_away_no_more_than_asked(dataset):
+    photos = data.list_photos(dataset / "train", "train")
+    zoomed = images_of(data.batches(photos, 7, training_seed=(0, 0), zoom=0.2))
+    assert zoomed.shape == (24, 224, 224, 3)
+    assert not np.array_equal(zoomed, images_of(data.batches(photos, 7, training_seed=(0, 0))))
+
+
+def test_the_cache_says_its_size_and_changes_nothing(dataset, capsys):
+    photos = data.load_checked(dataset, ("valid",))
+    cached = data.cache_pixels(photos)
+    assert "caching 8 decoded images: 0.00 GB" in capsys.readouterr().out
+    assert all(pixels.dtype == np.uint8 and pixels.shape == (64, 64, 3) for pixels in cached.values())
+    np.testing.assert_array_equal(images_of(data.batches(photos, 3)), images_of(data.batches(photos, 3, cached)))
+
+
+def test_images_that_do_not_fit_are_not_cached(dataset, capsys, monkeypatch):
+    monkeypatch.setattr(data.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 1000}))
+    assert data.cache_pixels(data.load_checked(dataset, ("valid",))) == {}
+    assert "not cached" in capsys.readouterr().out

@@ -1,0 +1,123 @@
+"""What export writes: the same network in another form, and its description."""
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, draw
+
+import export.__main__ as export
+from export import vendor
+from export.quantize import round_to_uint8
+from train import data, photo, run, spec
+
+
+@pytest.fixture(scope="module")
+def quantized(trained, dataset, tmp_path_factory) -> Path:
+    import train.__main__ as train
+
+    out = tmp_path_factory.mktemp("quantized") / "custom-uint8"
+    assert export.main(["quantize", str(trained), "--out", str(out)]) == 0
+    assert train.main(["evaluate", str(out), "--data", str(dataset)]) == 0
+    return out
+
+
+def test_detector_json_carries_every_fact(trained, tmp_path):
+    assert export.main(["convert", str(trained), "--out", str(tmp_path / "model")]) == 0
+    info = json.loads((tmp_path / "model/detector.json").read_text())
+    assert info["classes"] == ["fake", "real"] and info["words"].keys() == {"fake", "real"}
+    assert info["input"] == {
+        "channels": "RGB", "range": [0, 255], "size": 224, "resize": "bilinear", "scale": 1 / 255,
+        "formats": list(photo.FORMATS), "max_pixels": photo.MAX_PIXELS,
+    }  # fmt: skip
+    assert info["threshold"] == run.read_json(trained, "metrics.json")["threshold"]
+    assert info["metrics"] == run.read_json(trained, "metrics.json")["splits"]
+    assert info["provenance"]["dataset"]["counts"]["train/fake"] == 12
+    files = {path.name for path in (tmp_path / "model").iterdir()} - {"detector.json"}
+    assert info["files"].keys() == files and "model.json" in files
+    for name, expected in info["files"].items():
+        assert hashlib.sha256((tmp_path / "model" / name).read_bytes()).hexdigest() == expected
+    assert str(tmp_path) not in (tmp_path / "model/detector.json").read_text()
+
+
+def test_converting_again_replaces_what_was_there(quantized, tmp_path):
+    out = tmp_path / "model"
+    out.mkdir()
+    (out / "old.bin").write_text("left over")
+    assert export.main(["convert", str(quantized), "--out", str(out), "--format", "keras"]) == 0
+    assert {path.name for path in out.iterdir()} == {"model.keras", "detector.json"}
+
+
+def test_a_run_without_figures_is_refused_and_nothing_is_replaced(quantized, tmp_path, capsys):
+    bare, out = tmp_path / "bare", tmp_path / "model"
+    bare.mkdir()
+    out.mkdir()
+    (out / "model.json").write_text("still good")
+    for name in ("model.keras", "config.json"):
+        (bare / name).write_bytes((quantized / name).read_bytes())
+    assert export.main(["convert", str(bare), "--out", str(out)]) == 2
+    assert "python -m train evaluate" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["model.json"]
+    assert [path.name for path in tmp_path.iterdir() if path.name not in ("bare", "model")] == []
+
+
+def test_rounded_weights_take_256_values_and_stay_when_rounded_again():
+    weights = np.random.default_rng(0).normal(size=(300, 40)).astype("float32")
+    rounded = round_to_uint8(weights)
+    assert rounded.dtype == np.float32 and len(np.unique(rounded)) <= 256
+    step = (weights.max() - weights.min()) / 255
+    assert np.abs(rounded - weights).max() <= step
+    np.testing.assert_allclose(round_to_uint8(rounded), rounded, atol=1e-6)
+
+
+def test_the_quantized_run_is_small_and_answers_nearly_alike(trained, quantized):
+    assert (quantized / "model.keras").stat().st_size < 0.4 * (trained / "model.keras").stat().st_size
+    assert run.read_json(quantized, "config.json")["weights"] == "rounded to uint8"
+    pixels = np.asarray(draw(200, 200), "float32")[None]
+    p_real = [float(run.load_model(folder)(pixels)[0, 0]) for folder in (trained, quantized)]
+    assert p_real[0] == pytest.approx(p_real[1], abs=0.02)
+    with zipfile.ZipFile(quantized / "model.keras") as z:
+        assert z.testzip() is None
+
+
+def test_uint8_shards_hold_the_rounded_weights(quantized, tmp_path):
+    """The page's file and the Space's hold the same numbers, so quantizing costs no agreement."""
+    assert export.main(["convert", str(quantized), "--out", str(tmp_path / "m"), "--precision", "uint8"]) == 0
+    manifest = json.loads((tmp_path / "m/model.json").read_text())["weightsManifest"][0]
+    content = b"".join((tmp_path / "m" / name).read_bytes() for name in manifest["paths"])
+    offset, dense = 0, None
+    for weight in manifest["weights"]:
+        quantization = weight.get("quantization")
+        count = int(np.prod(weight["shape"]))
+        if weight["shape"] == [86528, 128]:
+            levels = np.frombuffer(content, np.uint8, count, offset)
+            dense = levels * quantization["scale"] + quantization["min"]
+        offset += count * (1 if quantization else 4)
+    assert offset == len(content)
+    expected = run.load_model(quantized).get_layer(index=-2).get_weights()[0]
+    np.testing.assert_allclose(dense.reshape(expected.shape), expected, atol=1e-6)
+
+
+def test_vendored_copies_are_their_sources():
+    for folder, sources in vendor.COPIES.items():
+        for source in sources:
+            assert (folder / source.name).read_bytes() == source.read_bytes(), f"python -m export vendor ({source})"
+    assert json.loads((ROOT / "web/vendor/packages.json").read_text()) == vendor.packages()
+
+
+@pytest.mark.parametrize("folder", ["space/model", "web/model"])
+def test_the_repositorys_models_are_described(folder):
+    info = json.loads((ROOT / folder / "detector.json").read_text())
+    for name, expected in info["files"].items():
+        assert hashlib.sha256((ROOT / folder / name).read_bytes()).hexdigest() == expected
+    assert info["classes"] == list(spec.CLASS_NAMES) and info["words"] == spec.WORDS
+    assert info["input"]["size"] == spec.INPUT_SIZE and info["precision"] == "uint8"
+    assert set(info["metrics"]) == set(data.SPLITS) - {"train"}
+
+
+def test_the_repositorys_weights_stay_under_40_megabytes():
+    size = sum(path.stat().st_size for folder in ("space/model", "web/model") for path in (ROOT / folder).iterdir())
+    assert size < 40e6

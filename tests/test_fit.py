@@ -1,0 +1,131 @@
+"""Training as a user runs it: killed, resumed, repeated, evaluated, applied."""
+
+import csv
+import json
+import shutil
+import signal
+import time
+
+import keras
+import numpy as np
+import pytest
+from conftest import finish, train_command
+from PIL import Image
+
+from train import fit, run
+
+
+def test_a_run_folder_holds_everything(trained, dataset):
+    assert {path.name for path in trained.iterdir()} == {
+        "model.keras", "config.json", "history.csv", "metrics.json", "scores-valid.csv", "scores-test.csv",
+        "plots", "checkpoints",
+    }  # fmt: skip
+    plots = {path.name for path in (trained / "plots").iterdir()}
+    assert plots == {"training.png", "roc.png", "confusion-valid.png", "confusion-test.png"}
+    for name in plots:
+        with Image.open(trained / "plots" / name) as image:
+            assert min(image.size) > 300
+
+    config = run.read_json(trained, "config.json")
+    assert config["options"]["batch_size"] == 8 and config["options"]["seed"] == 0
+    assert config["epochs"] == 3 and config["patience"] == 5
+    assert config["dataset"]["counts"]["train/real"] == 12
+    assert len(config["dataset"]["sha256"]) == 64
+    assert config["versions"]["keras"] == keras.__version__
+
+    figures = run.read_json(trained, "metrics.json")
+    assert figures["splits"].keys() == {"valid", "test"}
+    assert figures["splits"]["test"]["at_threshold"]["threshold"] == figures["threshold"]
+    assert figures["threshold_from"] == "equal error rate on 8 validation images"
+    history = run.read_csv(trained / "history.csv")
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+
+
+def test_killed_and_resumed_it_ends_as_an_uninterrupted_training(trained, dataset, tmp_path):
+    options = ("--data", dataset, "--out", tmp_path / "run", "--epochs", 3, "--batch-size", 8)
+    process = train_command("fit", "custom", *options)
+    deadline = time.monotonic() + 300
+    while len(run.read_csv(tmp_path / "run/history.csv")) < 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    finished = len(run.read_csv(tmp_path / "run/history.csv"))
+    assert 1 <= finished < 3, "killed too late to test a resumption"
+    assert not (tmp_path / "run/model.keras").exists()
+
+    assert "pass --resume" in finish(train_command("fit", "custom", *options), status=2)
+    output = finish(train_command("fit", "custom", *options, "--seed", 1, "--resume"), status=2)
+    assert "trained with another options" in output
+
+    finish(train_command("fit", "custom", *options, "--resume"))
+    resumed, uninterrupted = (run.read_csv(folder / "history.csv") for folder in (tmp_path / "run", trained))
+    assert resumed == uninterrupted  # One seed, one machine: the same numbers, with --cache or without.
+    weights = [run.load_model(folder).get_weights() for folder in (tmp_path / "run", trained)]
+    assert all(np.array_equal(a, b) for a, b in zip(*weights))
+
+
+def test_jax_trains_it_too(dataset, trained, tmp_path):
+    options = ("--data", dataset, "--out", tmp_path / "run", "--epochs", 1, "--batch-size", 8)
+    finish(train_command("fit", "custom", *options, env={"KERAS_BACKEND": "jax"}))
+    assert run.read_json(tmp_path / "run", "config.json")["versions"]["backend"] == "jax"
+
+    files = sorted((dataset / "test").rglob("*.jpg"))
+    csv_file = tmp_path / "jax.csv"
+    finish(train_command("predict", trained, *files, "--csv", csv_file, env={"KERAS_BACKEND": "jax"}))
+    tensorflow = {row["file"]: float(row["p_real"]) for row in rows(trained / "scores-test.csv")}
+    jax = {"/".join(row["path"].split("/")[-2:]): float(row["p_real"]) for row in rows(csv_file)}
+    assert jax == pytest.approx(tensorflow, abs=1e-4)
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_early_stopping_follows_the_history():
+    history = [{"epoch": i + 1, "val_loss": loss} for i, loss in enumerate([0.7, 0.5, 0.6, 0.55])]
+    assert fit.best_epoch(history) == 2
+    assert not fit.stopped_early(history, patience=3)
+    assert fit.stopped_early(history, patience=2)
+    assert not fit.stopped_early([], patience=1)
+
+
+def test_the_best_epochs_weights_are_the_runs_model(trained):
+    best = keras.saving.load_model(trained / "checkpoints/best.keras", compile=False)
+    assert all(np.array_equal(a, b) for a, b in zip(best.get_weights(), run.load_model(trained).get_weights()))
+
+
+def test_evaluate_repeats_the_figures_of_fit(trained, dataset, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy, ignore=shutil.ignore_patterns("checkpoints", "metrics.json", "plots"))
+    output = finish(train_command("evaluate", copy, "--data", dataset, "--split", "test"))
+    assert "confusion (rows truth, columns verdict; fake, real)" in output
+    again, before = (run.read_json(folder, "metrics.json") for folder in (copy, trained))
+    assert again["threshold"] == pytest.approx(before["threshold"], abs=1e-5)
+    assert again["splits"]["test"]["at_default"] == before["splits"]["test"]["at_default"]
+    assert (copy / "plots/roc.png").exists()
+
+
+def test_predict_gives_a_row_to_every_file(trained, dataset, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    output = finish(
+        train_command("predict", trained, dataset / "test", tmp_path / "broken.jpg", "--csv", tmp_path / "v.csv"), 1
+    )
+    assert "9 files, 1 unreadable" in output
+    table = rows(tmp_path / "v.csv")
+    assert len(table) == 9
+    assert table[-1]["error"] == "This is not a JPEG, PNG or WebP picture; choose one of those."
+    assert not table[-1]["verdict"] and not table[-1]["p_real"]
+    threshold = json.loads((trained / "metrics.json").read_text())["threshold"]
+    for row in table[:-1]:
+        assert row["verdict"] == ("real" if float(row["p_real"]) >= threshold else "fake")
+
+    output = finish(train_command("predict", trained, dataset / "test/real"))
+    assert output.count("/real/") == 4
+
+
+def test_a_missing_run_or_dataset_is_one_line(trained, tmp_path):
+    output = finish(train_command("predict", tmp_path / "nothing", "x.jpg"), status=2)
+    assert "nothing holds no model.keras; finish it with" in output
+    output = finish(train_command("evaluate", trained, "--data", tmp_path / "nowhere"), status=2)
+    assert "nowhere: no such folder or zip" in output

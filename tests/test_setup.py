@@ -1,0 +1,54 @@
+"""The set-up commands and the pinned packages."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+
+def pins(path):
+    return dict(re.findall(r"^([\w-]+)==(\S+)", path.read_text(), re.MULTILINE))
+
+
+def test_tensorflowjs_imports():
+    command = [sys.executable, "-c", "import tensorflowjs; print(tensorflowjs.__version__)"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.stdout.split()[-1] == pins(ROOT / "requirements.txt")["tensorflowjs"], result.stderr
+
+
+def test_the_space_pins_what_the_project_pins():
+    space, everything = pins(ROOT / "space/requirements.txt"), pins(ROOT / "requirements.txt")
+    everything["tensorflow-cpu"] = everything["tensorflow"]
+    assert space.items() <= everything.items()
+    assert "tensorflowjs" not in space
+
+
+@pytest.mark.parametrize("script", ["space/run.sh", "tests/run.sh"])
+def test_a_wrong_python_is_one_line(script, tmp_path):
+    """On a copy without an environment, so that the script would have to make one."""
+    for name in ("space/run.sh", "space/venv.sh", "space/requirements.txt", "tests/run.sh", "requirements.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    old = tmp_path / "python3.9"
+    old.write_text("#!/bin/sh\n[ \"$1\" = --version ] && echo Python 3.9.2 && exit 0\nexit 1\n")
+    old.chmod(0o755)
+    result = subprocess.run(
+        ["bash", tmp_path / script], env=os.environ | {"PYTHON": str(old)}, capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("error: Python 3.11 or 3.12 is needed") and "Python 3.9.2" in result.stderr
+
+
+def test_a_missing_node_is_one_line(tmp_path):
+    (tmp_path / "bin").mkdir()
+    for tool in ("bash", "dirname"):
+        (tmp_path / "bin" / tool).symlink_to(f"/usr/bin/{tool}")
+    result = subprocess.run(
+        ["/usr/bin/bash", ROOT / "tests/run.sh"], env={"PATH": str(tmp_path / "bin")}, capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    assert result.stderr == "error: Node 18 or newer is needed, with npm; on Debian: apt-get install nodejs npm\n"

@@ -1,0 +1,213 @@
+"""One photo, one answer: the command line, the Space's interface, and the page in Chromium.
+
+The models are those in the repository. With the 140k subset beside the project (or where TEST_IMAGES points),
+every image of its test split is compared too.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, draw, encode
+from gradio_client import Client, handle_file
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+import train.__main__ as train
+from train import run
+
+BOUND = 0.001
+TEST_IMAGES = Path(os.environ.get("TEST_IMAGES", ROOT.parent / "shared/data/140k-subset/test"))
+CHROMIUM_OPTIONS = (
+    "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --no-first-run"
+).split()
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serve(command: list[str], port: int, **options):
+    """Run a server until the block ends; entered once it takes connections."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    try:
+        for _ in range(1200):
+            if process.poll() is not None:
+                raise RuntimeError(process.stdout.read())
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def space():
+    port = free_port()
+    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "PAGE_URL": "http://127.0.0.1:7861/"}
+    with serve([sys.executable, "app.py"], port, cwd=ROOT / "space", env=environment) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def web():
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(ROOT / "web")]
+    with serve(command, port) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as p:
+        chromium = p.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser, web):
+    """The page, its model loaded; ``page.requests`` lists every address that it asked for, workers included."""
+    page = browser.new_page()
+    page.requests = []
+    page.context.on("request", lambda request: page.requests.append((request.method, request.url)))
+    page.goto(web)
+    page.wait_for_selector("#file:enabled", state="attached", timeout=60_000)
+    return page
+
+
+def from_command_line(files: list[Path], folder: Path) -> list[float]:
+    """P(real) of each file from ``python -m train predict`` with the Space's Keras file."""
+    (folder / "run").mkdir()
+    shutil.copy(ROOT / "space/model/model.keras", folder / "run")
+    threshold = json.loads((ROOT / "space/model/detector.json").read_text())["threshold"]
+    run.write_json(folder / "run/metrics.json", {"threshold": threshold})
+    argv = ["predict", str(folder / "run"), *map(str, files), "--csv", str(folder / "verdicts.csv")]
+    assert train.main(argv) == 0
+    return [row["p_real"] for row in run.read_csv(folder / "verdicts.csv")]
+
+
+def from_space(files: list[Path], url: str) -> list[float]:
+    client = Client(url, verbose=False)
+    answers = (client.predict(handle_file(file), api_name="/predict")[1]["confidences"] for file in files)
+    return [{answer["label"]: answer["confidence"] for answer in confidences}["real"] for confidences in answers]
+
+
+def from_page(files: list[Path], page) -> list[float]:
+    p_real = []
+    for file in files:
+        page.set_input_files("#file", file)
+        page.wait_for_selector(f"#status:text-is('{file.name}: done.')")
+        p_real.append(page.locator("#real-meter").evaluate("meter => meter.value"))
+    return p_real
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> list[Path]:
+    """Pictures of every kind that people have, drawn here."""
+    rotated = Image.Exif()
+    rotated[0x0112] = 6
+    transparent = draw(300, 300, 5)
+    transparent.putalpha(draw(300, 300, 6).convert("L"))
+    contents = {
+        "420.jpg": encode(draw(256, 256, 1), "JPEG", quality=75),
+        "444.jpg": encode(draw(640, 480, 2), "JPEG", quality=95, subsampling=0),
+        "progressive.jpg": encode(draw(333, 501, 3), "JPEG", progressive=True),
+        "large.jpg": encode(draw(1600, 1200, 4), "JPEG", quality=85),
+        "rotated.jpg": encode(draw(400, 300, 7), "JPEG", exif=rotated),
+        "grey.jpg": encode(draw(224, 224, 8).convert("L"), "JPEG"),
+        "plain.png": encode(draw(300, 200, 9), "PNG"),
+        "alpha.png": encode(transparent, "PNG"),
+        "tiny.png": encode(draw(41, 53, 10), "PNG"),
+        "lossy.webp": encode(draw(256, 300, 11), "WEBP", quality=80),
+    }
+    folder = tmp_path_factory.mktemp("drawn")
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    return [folder / name for name in contents]
+
+
+def largest_difference(files, space, page, folder) -> float:
+    places = zip(from_command_line(files, folder), from_space(files, space), from_page(files, page))
+    differences = {file.name: max(answers) - min(answers) for file, answers in zip(files, places)}
+    worst = max(differences, key=differences.get)
+    print(f"{len(files)} files, largest difference {differences[worst]:.2e} ({worst})")
+    return differences[worst]
+
+
+def test_drawn_pictures_get_one_answer(drawn, space, page, tmp_path):
+    assert largest_difference(drawn, space, page, tmp_path) <= BOUND
+
+
+@pytest.mark.skipif(not TEST_IMAGES.is_dir(), reason="the 140k subset is not there")
+def test_the_test_split_gets_one_answer(space, page, tmp_path):
+    files = sorted(TEST_IMAGES.rglob("*.jpg"))
+    assert len(files) == 200
+    assert largest_difference(files, space, page, tmp_path) <= BOUND
+
+
+def test_the_page_shows_the_verdict_and_sends_nothing(drawn, page, web):
+    before = len(page.requests)
+    [p_real] = from_page(drawn[:1], page)
+    info = json.loads((ROOT / "web/model/detector.json").read_text())
+    assert page.inner_text("#verdict") == info["words"]["real" if p_real >= info["threshold"] else "fake"]
+    assert page.inner_text("#real") == f"{100 * p_real:.1f} %"
+    assert page.inner_text("#fake") == f"{100 * (1 - p_real):.1f} %"
+    assert page.requests[before:] == [] or all(url.startswith("blob:") for _, url in page.requests[before:])
+    assert all(url.startswith((web, f"blob:{web}")) and method == "GET" for method, url in page.requests)
+
+
+def test_the_page_takes_a_dropped_photo(drawn, page):
+    transfer = page.evaluate_handle("() => new DataTransfer()")
+    transfer.evaluate(
+        "(transfer, bytes) => transfer.items.add(new File([new Uint8Array(bytes)], 'dropped.jpg'))",
+        list(drawn[0].read_bytes()),
+    )
+    page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
+    page.wait_for_selector("#status:text-is('dropped.jpg: done.')")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("text.jpg", b"no picture at all", "This is not a JPEG, PNG or WebP picture"),
+        ("cut.png", encode(draw(300, 300), "PNG")[:5000], "The picture is damaged or cut off"),
+    ],
+)
+def test_the_page_says_what_is_wrong_with_a_file(page, tmp_path, name, content, sentence):
+    (tmp_path / name).write_bytes(content)
+    page.set_input_files("#file", tmp_path / name)
+    page.wait_for_selector(f"#status.error:has-text('{name}: {sentence}')")
+    assert not page.is_visible("#result")
+
+
+def test_the_space_shows_the_verdict(drawn, space, browser):
+    page = browser.new_page()
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(space)
+    page.set_input_files("input[type=file]", drawn[0])
+    words = json.loads((ROOT / "space/model/detector.json").read_text())["words"]
+    page.wait_for_selector(" , ".join(f"h2:has-text('{sentence}')" for sentence in words.values()))
+    assert page.is_visible("a[href='http://127.0.0.1:7861/']")
+    assert {url for url in requests if not url.startswith((space, "blob:", "data:"))} == set()
+    page.close()
+
+
+def test_the_space_says_what_is_wrong_with_a_file(space, tmp_path):
+    (tmp_path / "cut.jpg").write_bytes(encode(draw(300, 300), "JPEG")[:3000])
+    client = Client(space, verbose=False)
+    with pytest.raises(Exception, match="The picture is damaged or cut off"):
+        client.predict(handle_file(tmp_path / "cut.jpg"), api_name="/predict")
