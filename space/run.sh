@@ -8,10 +8,12 @@ cd "$(dirname "$0")"
 
 make_venv .venv requirements.txt
 
+trap 'kill $(jobs -p) 2>/dev/null' EXIT
 if [ -d ../web ]; then
-  export PAGE_URL=http://127.0.0.1:${PAGE_PORT:-7861}/
-  .venv/bin/python -m http.server "${PAGE_PORT:-7861}" --bind 127.0.0.1 --directory ../web >/dev/null 2>&1 &
-  trap 'kill $!' EXIT
+  port=${PAGE_PORT:-7861}
+  export PAGE_URL=http://127.0.0.1:$port/
+  .venv/bin/python -m http.server "$port" --bind 127.0.0.1 --directory ../web >/dev/null 2>&1 &
   echo "Static page: $PAGE_URL"
 fi
-.venv/bin/python app.py
+.venv/bin/python app.py &
+wait $!
