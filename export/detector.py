@@ -5,7 +5,7 @@ from pathlib import Path
 
 from train import run
 from train.photo import FORMATS, MAX_PIXELS
-from train.spec import CLASS_NAMES, INPUT_SIZE, RESIZE, SCALE, WORDS
+from train.spec import CLASS_NAMES, RESIZE, SCALE, WORDS
 
 DETECTOR = "detector.json"
 
@@ -26,8 +26,9 @@ def describe(source: Path, precision: str, folder: Path) -> dict:
 
     Returns:
         classes (the index is the label; the model's output is P of the last), words (verdicts for people),
-        input (what the graph does to raw pixels, and which files a reader accepts), threshold, metrics of
-        each evaluated split, provenance, files {name: sha256}.
+        input (what the graph does to raw pixels, and which files a reader accepts), threshold, unsure
+        (the band of P(real) around it), temperature (part of the graph already), metrics of each evaluated
+        split, extra and robustness where they were measured, provenance, files {name: sha256}.
 
     Raises:
         run.RunError: the run has no figures yet.
@@ -43,15 +44,18 @@ def describe(source: Path, precision: str, folder: Path) -> dict:
         "input": {
             "channels": "RGB",
             "range": [0, 255],
-            "size": INPUT_SIZE,
+            "size": config["input_size"],
             "resize": RESIZE,
             "scale": SCALE,
             "formats": list(FORMATS),
             "max_pixels": MAX_PIXELS,
         },
         "threshold": figures["threshold"],
+        "unsure": figures["unsure"],
+        "temperature": figures["temperature"],
         "precision": precision,
         "metrics": figures["splits"],
+        **{key: figures[key] for key in ("extra", "robustness") if key in figures},
         "provenance": config,
         "files": {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.name != DETECTOR},
     }

@@ -146,13 +146,23 @@ def test_zoom_cuts_away_no_more_than_asked(dataset):
 
 def test_the_cache_says_its_size_and_changes_nothing(dataset, capsys):
     photos = data.load_checked(dataset, ("valid",))
-    cached = data.cache_pixels(photos)
+    read = data.cached_reader(photos)
     assert "caching 8 decoded images: 0.00 GB" in capsys.readouterr().out
-    assert all(pixels.dtype == np.uint8 and pixels.shape == (64, 64, 3) for pixels in cached.values())
-    np.testing.assert_array_equal(images_of(data.batches(photos, 3)), images_of(data.batches(photos, 3, cached)))
+    assert read is not read_photo and read(photos[0].path).dtype == np.uint8
+    np.testing.assert_array_equal(images_of(data.batches(photos, 3)), images_of(data.batches(photos, 3, read=read)))
 
 
 def test_images_that_do_not_fit_are_not_cached(dataset, capsys, monkeypatch):
     monkeypatch.setattr(data.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 1000}))
-    assert data.cache_pixels(data.load_checked(dataset, ("valid",))) == {}
+    assert data.cached_reader(data.load_checked(dataset, ("valid",))) is read_photo
     assert "not cached" in capsys.readouterr().out
+
+
+def test_another_source_may_have_one_class_or_none(tmp_path, dataset):
+    assert {photo.label for photo in data.check_source(dataset / "test")} == {0, 1}
+    (tmp_path / "fakes/fake").mkdir(parents=True)
+    shutil.copy(dataset / "test/fake/000.jpg", tmp_path / "fakes/fake")
+    assert [photo.label for photo in data.check_source(tmp_path / "fakes")] == [0]
+    assert [photo.label for photo in data.check_source(dataset / "test/real")] == [1] * 4
+    with pytest.raises(data.DataError, match="no readable image"):
+        data.check_source(tmp_path / "nothing")

@@ -21,7 +21,9 @@ def test_a_run_folder_holds_everything(trained, dataset):
         "plots", "checkpoints",
     }  # fmt: skip
     plots = {path.name for path in (trained / "plots").iterdir()}
-    assert plots == {"training.png", "roc.png", "confusion-valid.png", "confusion-test.png"}
+    assert plots == {"training.png", "roc.png"} | {
+        f"{name}-{split}.png" for name in ("confusion", "reliability") for split in ("valid", "test")
+    }
     for name in plots:
         with Image.open(trained / "plots" / name) as image:
             assert min(image.size) > 300
@@ -90,9 +92,12 @@ def test_early_stopping_follows_the_history():
     assert not fit.stopped_early([], patience=1)
 
 
-def test_the_best_epochs_weights_are_the_runs_model(trained):
+def test_the_best_epochs_weights_with_their_temperature_are_the_runs_model(trained):
     best = keras.saving.load_model(trained / "checkpoints/best.keras", compile=False)
-    assert all(np.array_equal(a, b) for a, b in zip(best.get_weights(), run.load_model(trained).get_weights()))
+    saved, temperature = run.load_model(trained), run.read_json(trained, "config.json")["temperature"]
+    assert all(np.array_equal(a, b) for a, b in zip(best.get_weights()[:-2], saved.get_weights()[:-2]))
+    for before, after in zip(best.get_weights()[-2:], saved.get_weights()[-2:]):
+        np.testing.assert_allclose(before / temperature, after, rtol=1e-6)
 
 
 def test_evaluate_repeats_the_figures_of_fit(trained, dataset, tmp_path):

@@ -48,3 +48,62 @@ def test_summary_of_the_small_example():
     assert figures["average_precision"] == pytest.approx((1 + 1 + 1 + 4 / 6) / 4)
     assert figures["at_default"]["threshold"] == 0.5
     assert figures["at_threshold"]["threshold"] == 0.65
+
+
+def test_the_temperature_undoes_overconfidence():
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 2, 4000)
+    labels = (random.random(4000) < 1 / (1 + np.exp(-logits))).astype(int)
+    overconfident = 1 / (1 + np.exp(-3 * logits))
+    temperature = metrics.fit_temperature(labels, overconfident)
+    assert temperature == pytest.approx(3, rel=0.1)
+    calibrated = metrics.rescale(overconfident, 1 / temperature)
+    np.testing.assert_allclose(metrics.rescale(calibrated, temperature), overconfident, atol=1e-5)
+    before, after = metrics.calibration(labels, overconfident), metrics.calibration(labels, calibrated)
+    assert after["ece"] < 0.03 < before["ece"] and after["brier"] < before["brier"]
+
+
+def test_calibration_error_by_hand():
+    figures = metrics.calibration(LABELS, np.array([0.05, 0.05, 0.05, 0.05, 0.75, 0.75, 0.75, 0.75]))
+    assert figures["ece"] == pytest.approx(0.5 * 0.05 + 0.5 * 0.25)
+    assert figures["brier"] == pytest.approx((0.05**2 + 0.25**2) / 2)
+    assert [bin_["count"] for bin_ in figures["bins"]] == [4, 4]
+
+
+def test_no_band_is_needed_where_verdicts_are_right():
+    p_real = LABELS * 0.8 + 0.1
+    assert metrics.unsure_band(LABELS, p_real, 0.5) == (0.5, 0.5)
+    assert metrics.outside_band(LABELS, p_real, 0.5, 0.5) == {"coverage": 1, "accuracy": 1}
+
+
+def test_the_band_takes_in_the_wrong_verdicts_and_no_more():
+    p_real = np.array([0.01, 0.02, 0.03, 0.55, 0.45, 0.97, 0.98, 0.99])
+    low, high = metrics.unsure_band(LABELS, p_real, 0.5)
+    assert low == pytest.approx(0.45) and high == pytest.approx(0.55)
+    assert low <= 0.45 and high > 0.55
+    assert metrics.outside_band(LABELS, p_real, low, high) == {"coverage": 0.75, "accuracy": 1}
+
+
+def test_a_hopeless_model_keeps_half_of_its_verdicts():
+    labels, p_real = np.tile([0, 1], 50), np.linspace(0.1, 0.9, 100)
+    low, high = metrics.unsure_band(labels, p_real, 0.5)
+    assert metrics.outside_band(labels, p_real, low, high)["coverage"] == pytest.approx(0.5, abs=0.03)
+
+
+def test_operating_points_by_hand():
+    fakes, reals = np.linspace(0, 0.5, 100), np.linspace(0.3, 1, 100)
+    labels = np.repeat([0, 1], 100)
+    one, five = metrics.operating_points(labels, np.concatenate([fakes, reals]))
+    # At 1% one real photo may be accused: all fakes below the second lowest real score are found.
+    assert one["fakes_found"] == (fakes < reals[1]).mean()
+    assert five["fakes_found"] == (fakes < reals[5]).mean()
+
+
+def test_the_paired_bootstrap_sees_a_difference_and_none():
+    random = np.random.default_rng(1)
+    labels = np.repeat([0, 1], 100)
+    good, bad = labels * 0.6 + random.random(200) * 0.5, random.random(200)
+    better = metrics.paired_bootstrap(labels, good, bad, 0.55, 0.5, samples=200)
+    assert better["roc_auc"]["interval_95"][0] > 0.3 and better["accuracy"]["interval_95"][0] > 0.2
+    same = metrics.paired_bootstrap(labels, good, good, 0.55, 0.55, samples=50)
+    assert same["accuracy"] == {"difference": 0, "interval_95": [0, 0]}

@@ -3,6 +3,7 @@
     python -m train fetch --out DIR
     python -m train fit custom --data DIR --out runs/custom
     python -m train evaluate runs/custom --data DIR --split test
+    python -m train ensemble runs/custom runs/xception --data DIR --out runs/ensemble
     python -m train predict runs/custom PATH...
 
 `python -m train COMMAND --help` lists each command's options.
@@ -15,7 +16,15 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from train import data, evaluate, fetch, fit, models, predict, run
+from train import data, ensemble, evaluate, fetch, fit, models, predict, run
+
+
+def source(text: str) -> tuple[str, Path]:
+    """Parse NAME=DIR."""
+    name, separator, folder = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{text}: write NAME=DIR")
+    return name, Path(folder)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,27 +39,42 @@ def parser() -> argparse.ArgumentParser:
     p.set_defaults(command=fetch.fetch)
 
     p = commands.add_parser("fit", help="train a model", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    p.add_argument("model", choices=sorted(models.BUILDERS))
+    p.add_argument("model", choices=sorted(models.NAMES))
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
     p.add_argument("--extra", type=Path, action="append", default=[], help="more training images: fake/ and real/")
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
     p.add_argument("--epochs", type=int, default=10)
     p.add_argument("--batch-size", type=int, default=128)
     p.add_argument("--learning-rate", type=float, default=1e-3)
+    p.add_argument("--schedule", choices=("constant", "cosine"), default="constant", help="of the learning rate")
     p.add_argument("--label-smoothing", type=float, default=0.0)
     p.add_argument("--zoom", type=float, default=0.0, help="largest share of each side that a random crop cuts away")
     p.add_argument("--patience", type=int, default=5, help="epochs without a lower validation loss before it stops")
     p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--backbone-weights", type=Path, help=".weights.h5 file in place of Keras' ImageNet weights")
+    p.add_argument("--unfreeze", type=int, default=0, metavar="N", help="then train on the backbone's last N layers")
+    p.add_argument("--fine-tune-epochs", type=int, default=10)
+    p.add_argument("--fine-tune-rate", type=float, default=1e-5)
     p.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
     p.add_argument("--cache", action="store_true", help="keep the decoded images in memory")
     p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
     p.set_defaults(command=fit.fit)
 
-    p = commands.add_parser("evaluate", help="measure a trained model")
-    p.add_argument("run", type=Path)
+    p = commands.add_parser("ensemble", help="join trained models into one")
+    p.add_argument("run", type=Path, nargs="+", help="the members")
+    p.add_argument("--data", type=Path, required=True)
+    p.add_argument("--out", type=Path, required=True, help="run folder to write")
+    p.add_argument("--stacked", action="store_true", help="weigh the members by a logistic regression on validation")
+    p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
+    p.set_defaults(command=ensemble.ensemble)
+
+    p = commands.add_parser("evaluate", help="measure trained models")
+    p.add_argument("run", type=Path, nargs="+")
     p.add_argument("--data", type=Path, required=True)
     p.add_argument("--split", choices=data.SPLITS, default="test")
-    p.add_argument("--batch-size", type=int, default=32)
+    p.add_argument("--extra", type=source, action="append", default=[], metavar="NAME=DIR", help="another source")
+    p.add_argument("--robustness", action="store_true", help="measure under resizing, JPEG, blur and noise")
+    p.add_argument("--out", type=Path, help="folder for a comparison of the runs")
     p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
     p.set_defaults(command=evaluate.evaluate)
 

@@ -10,6 +10,7 @@ import hashlib
 import os
 import sys
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -224,48 +225,75 @@ def load_checked(root: Path, splits: tuple[str, ...], extra: list[Path] = (), al
     return check(scan(photos), allow_duplicates)
 
 
-def cache_pixels(photos: list[Photo]) -> dict[str, np.ndarray]:
+def check_source(folder: Path) -> list[Photo]:
+    """The readable photos of a folder with fake/ and/or real/, or, without either, of real photos alone.
+
+    Raises:
+        DataError: no readable image is in it.
+    """
+    photos = list_photos(folder, "")
+    if not photos:
+        reals = (path for path in sorted(Path(folder).rglob("*")) if path.suffix.lower() in SUFFIXES)
+        photos = [Photo(str(path), "", CLASS_NAMES.index("real")) for path in reals]
+    photos = [photo for photo in scan(photos) if not photo.error]
+    if not photos:
+        raise DataError(f"{folder}: no readable image in it.")
+    return photos
+
+
+def cached_reader(photos: list[Photo]) -> Callable[[str], np.ndarray]:
     """Decode every photo to uint8 once and keep it in memory, if half of the available memory suffices.
 
     Returns:
-        {path: uint8 (height, width, 3)}; empty, with the reason printed, when it would not fit.
+        A stand-in for `read_photo` that takes a path; `read_photo` itself, with the reason printed, when the
+        images would not fit.
     """
     need = sum(3 * photo.size[0] * photo.size[1] for photo in photos)
     free = psutil.virtual_memory().available
     if need > free / 2:
         print(f"not cached: the images take {need / 1e9:.2f} GB decoded, more than half of {free / 1e9:.2f} GB free")
-        return {}
+        return read_photo
     print(f"caching {len(photos)} decoded images: {need / 1e9:.2f} GB")
+    paths = [photo.path for photo in photos]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        pixels = tqdm(pool.map(read_photo, (p.path for p in photos)), total=len(photos), desc="decoding", unit="image")
-        return dict(zip((photo.path for photo in photos), pixels))
+        pixels = tqdm(pool.map(read_photo, paths), total=len(photos), desc="decoding", unit="image")
+        return dict(zip(paths, pixels)).__getitem__
+
+
+def labels_of(photos: list[Photo]) -> np.ndarray:
+    """float32 (photos, 1): 0 fake, 1 real."""
+    return np.array([[photo.label] for photo in photos], "float32")
 
 
 def batches(
     photos: list[Photo],
     batch_size: int,
-    cached: dict[str, np.ndarray] | None = None,
+    size: int | None = INPUT_SIZE,
+    read: Callable[[str], np.ndarray] = read_photo,
     training_seed: tuple[int, int] | None = None,
     zoom: float = 0.0,
+    mirror: bool = False,
 ) -> tf.data.Dataset:
     """Feed photos to a model in their order, or, for training, shuffled and augmented.
 
     Args:
         photos: what to feed.
         batch_size: images a batch; the last one may be smaller.
-        cached: decoded photos by path, from `cache_pixels`; others are decoded on the way.
+        size: height and width that the network resizes to (`models.input_size`); None leaves the images as
+            they are, one a batch.
+        read: from path to uint8 (height, width, 3), as `read_photo`.
         training_seed: (seed, epoch). Given, the order is a fresh permutation and each image is flipped
             horizontally at random, both reproducible from these two numbers alone, so that a resumed
             training sees what an uninterrupted one would have seen.
         zoom: with training_seed, the largest share (0..1) of height and width that a random crop cuts away.
+        mirror: without training_seed, flip every image horizontally.
 
     Returns:
-        Dataset of (float32 (batch, INPUT_SIZE, INPUT_SIZE, 3) RGB 0..255, float32 (batch, 1) label 0 or 1).
-        The models' own resizing leaves that size as it is.
+        Dataset of (float32 (batch, size, size, 3) RGB 0..255, float32 (batch, 1) label 0 or 1). The network's
+        own resizing leaves that size as it is.
     """
-    cached = cached or {}
     order = np.arange(len(photos))
-    flips = np.zeros(len(photos), bool)
+    flips = np.full(len(photos), mirror)
     crops = np.tile([1.0, 0.0, 0.0], (len(photos), 1))  # Share kept; top and left as shares of what is cut.
     if training_seed is not None:
         random = np.random.default_rng(training_seed)
@@ -273,21 +301,19 @@ def batches(
         flips = random.random(len(photos)) < 0.5
         crops = random.random((len(photos), 3))
         crops[:, 0] = 1 - zoom * crops[:, 0]
-    labels = np.array([[photo.label] for photo in photos], "float32")
 
-    def decode(index: int, flip: bool, crop: np.ndarray) -> np.ndarray:
-        path = photos[index].path
-        pixels = cached[path] if path in cached else read_photo(path)
-        size = np.array(pixels.shape[:2])
-        kept = np.round(crop[0] * size).astype(int)
-        top, left = np.round(crop[1:] * (size - kept)).astype(int)
+    def load_pixels(index: int, flip: bool, crop: np.ndarray) -> np.ndarray:
+        pixels = read(photos[index].path)
+        full = np.array(pixels.shape[:2])
+        kept = np.round(crop[0] * full).astype(int)
+        top, left = np.round(crop[1:] * (full - kept)).astype(int)
         pixels = pixels[top : top + kept[0], left : left + kept[1]]
         return np.ascontiguousarray(pixels[:, ::-1] if flip else pixels)
 
     def load(index, flip, crop, label):
-        pixels = tf.numpy_function(decode, [index, flip, crop], tf.uint8, stateful=False)
-        pixels = tf.image.resize(tf.ensure_shape(pixels, (None, None, 3)), (INPUT_SIZE, INPUT_SIZE), RESIZE)
-        return pixels, label
+        pixels = tf.numpy_function(load_pixels, [index, flip, crop], tf.uint8, stateful=False)
+        pixels = tf.ensure_shape(pixels, (None, None, 3))
+        return (tf.image.resize(pixels, (size, size), RESIZE) if size else tf.cast(pixels, tf.float32)), label
 
-    dataset = tf.data.Dataset.from_tensor_slices((order, flips, crops, labels[order]))
-    return dataset.map(load, tf.data.AUTOTUNE).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    dataset = tf.data.Dataset.from_tensor_slices((order, flips, crops, labels_of(photos)[order]))
+    return dataset.map(load, tf.data.AUTOTUNE).batch(batch_size if size else 1).prefetch(tf.data.AUTOTUNE)

@@ -1,85 +1,183 @@
 """Train one network: resumable after every epoch, reproducible from its seed."""
 
 import argparse
+import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
-from train import data, evaluate, models, run
+from train import data, evaluate, features, metrics, models, run
+from train.photo import read_photo
 
+OPTIONS = (
+    "batch_size", "learning_rate", "schedule", "label_smoothing", "zoom", "seed",
+    "unfreeze", "fine_tune_epochs", "fine_tune_rate",
+)  # fmt: skip
 
 def fit(args: argparse.Namespace) -> None:
     """Train ``args.model`` on ``args.data`` and leave a run folder at ``args.out``.
 
-    The best epoch by validation loss becomes the run's model, measured on validation and, if there is one, the
-    test split. Each epoch is run by its own ``model.fit``
-    call, so that its order and flips follow from (seed, epoch) and early stopping's state from the history:
-    a training that was killed and resumed ends as an uninterrupted one.
+    The best epoch by validation loss becomes the run's model; its temperature is fitted on validation and
+    becomes part of the graph; validation and, if there is one, the test split are measured. Of a network with
+    a frozen backbone, the head alone is trained, on features computed once; with ``args.unfreeze``, the
+    backbone's last layers are then trained on with it.
 
     Raises:
         data.DataError: the dataset can't be trained on.
-        run.RunError: ``args.out`` holds another run, or one with other options, or nothing to resume.
+        run.RunError: ``args.out`` holds another run, or one with other options, or nothing to resume, or the
+            backbone's weights can't be had.
     """
     out = Path(args.out)
-    checkpoints = out / run.CHECKPOINTS
-    history = run.read_csv(out / run.HISTORY)
-    if history and not args.resume:
-        raise run.RunError(f"{out} already holds a training of {len(history)} epochs: pass --resume, or another --out.")
+    begun = (out / run.HISTORY).exists()
+    if begun and not args.resume:
+        raise run.RunError(f"{out} already holds a training: pass --resume, or another --out.")
 
     keras.utils.set_random_seed(args.seed)
     if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
         tf.config.experimental.enable_op_determinism()
 
+    model = build(args.model, args.backbone_weights)
+    frozen = args.model in models.BACKBONES
     splits = ("train", "valid", *({"test"} & data.find_splits(args.data).keys()))
     photos = data.load_checked(args.data, splits, args.extra, args.allow_duplicates)
-    training = [photo for photo in photos if photo.split == "train"]
-    validation = [photo for photo in photos if photo.split == "valid"]
     config = {
         "model": args.model,
-        "options": {
-            key: getattr(args, key) for key in ("batch_size", "learning_rate", "label_smoothing", "zoom", "seed")
-        },
+        "options": {key: getattr(args, key) for key in OPTIONS},
+        "input_size": models.input_size(model),
+        "backbone": features.weights_hash(model) if frozen else None,
         "dataset": {"names": [folder.resolve().name for folder in (args.data, *args.extra)]} | data.fingerprint(photos),
         "versions": run.versions(),
     }
-    if history:
+    if begun:
         before = run.read_json(out, run.CONFIG)
-        changed = [key for key in ("model", "options", "dataset") if before.get(key) != config[key]]
+        changed = [key for key in ("model", "options", "backbone", "dataset") if before.get(key) != config[key]]
         if changed:
             raise run.RunError(f"{out} was trained with another {' and '.join(changed)}; resume it as it was begun.")
-    checkpoints.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     run.write_json(out / run.CONFIG, config | {"epochs": args.epochs, "patience": args.patience})
+    model.summary()
 
-    if history:
-        model = keras.saving.load_model(checkpoints / f"epoch-{len(history):03d}.keras")
+    training = [photo for photo in photos if photo.split == "train"]
+    validation = [photo for photo in photos if photo.split == "valid"]
+    read = data.cached_reader(photos) if args.cache else read_photo
+    size = models.input_size(model)
+
+    def images(epoch: int) -> tf.data.Dataset:
+        return data.batches(training, args.batch_size, size, read, (args.seed, epoch), args.zoom)
+
+    validation_images = data.batches(validation, evaluate.BATCH, size, read)
+    if frozen:
+        of_training, of_validation = features.compute(model, training), features.compute(model, validation)
+        train_epochs(
+            model.get_layer(models.HEAD),
+            lambda epoch: features.batches(of_training, training, args.batch_size, (args.seed, epoch)),
+            features.batches(of_validation, validation, evaluate.BATCH),
+            out,
+            args,
+        )
     else:
-        model = models.BUILDERS[args.model]()
-        model.compile(
-            optimizer=keras.optimizers.Adam(args.learning_rate),
+        train_epochs(model, images, validation_images, out, args)
+    if args.unfreeze:
+        unfreeze(model, args.unfreeze)
+        train_epochs(model, images, validation_images, out / "fine-tune", args, fine_tune=True)
+
+    temperature = calibrate(model, validation, validation_images)
+    run.save_model(model, out / run.MODEL)
+    run.write_json(out / run.CONFIG, run.read_json(out, run.CONFIG) | {"temperature": temperature})
+    evaluate.measure(out, model, photos, splits[1:])
+
+
+def calibrate(model: keras.Model, validation: list[data.Photo], batches: tf.data.Dataset) -> float:
+    """Fit a temperature on validation, make it part of ``model``'s last layer, and return it."""
+    labels = data.labels_of(validation)[:, 0]
+    temperature = metrics.fit_temperature(labels, model.predict(batches)[:, 0].astype(float))
+    models.scale_logit(model, 1 / temperature)
+    return temperature
+
+
+def build(name: str, backbone_weights: Path | None) -> keras.Model:
+    """Build a network; a backbone gets ImageNet's weights from Keras' store, or those of a local file.
+
+    Raises:
+        run.RunError: neither can be had.
+    """
+    if backbone_weights and not backbone_weights.name.endswith(".weights.h5"):
+        raise run.RunError(f"{backbone_weights}: pass a .weights.h5 file that Keras saved.")
+    try:
+        return models.build(name, str(backbone_weights) if backbone_weights else "imagenet")
+    except Exception as error:  # Keras wraps network errors in plain Exception.
+        if name not in models.BACKBONES:
+            raise
+        raise run.RunError(
+            f"{name}'s weights can't be had ({str(error).splitlines()[0]}). Connect to the network for Keras' own "
+            f"ImageNet weights, or pass --backbone-weights FILE.weights.h5."
+        ) from error
+
+
+def unfreeze(model: keras.Model, count: int) -> None:
+    """Let the backbone's last ``count`` layers learn, but for BatchNormalization, which keeps its statistics."""
+    backbone = model.get_layer(models.BACKBONE)
+    backbone.trainable = True
+    for index, layer in enumerate(backbone.layers):
+        last = index >= len(backbone.layers) - count
+        layer.trainable = last and not isinstance(layer, keras.layers.BatchNormalization)
+
+
+def train_epochs(
+    model: keras.Model,
+    training: Callable[[int], tf.data.Dataset],
+    validation: tf.data.Dataset,
+    out: Path,
+    args: argparse.Namespace,
+    fine_tune: bool = False,
+) -> None:
+    """Train until the last epoch or early stopping; leave the best epoch's weights in ``model``.
+
+    Each epoch is run by its own ``model.fit`` call, so that its order and flips follow from (seed, epoch),
+    its learning rate from its number, and early stopping's state from the history: a training that was
+    killed and resumed ends as an uninterrupted one.
+
+    Args:
+        model: what learns; for a frozen backbone the head alone.
+        training: the epoch's number (from 0) to its batches.
+        validation: batches.
+        out: folder of the history and checkpoints; what is there is gone on from.
+        args: the options of ``fit``.
+        fine_tune: take the fine-tuning's epochs and learning rate.
+    """
+    epochs, rate = args.epochs, args.learning_rate
+    if fine_tune:
+        epochs, rate = args.fine_tune_epochs, args.fine_tune_rate
+    checkpoints = out / run.CHECKPOINTS
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    history = run.read_csv(out / run.HISTORY)
+    if history:
+        learner = keras.saving.load_model(checkpoints / f"epoch-{len(history):03d}.keras")
+    else:
+        learner = model
+        learner.compile(
+            optimizer=keras.optimizers.Adam(rate),
             loss=keras.losses.BinaryCrossentropy(label_smoothing=args.label_smoothing),
             metrics=["accuracy", keras.metrics.AUC(name="auc")],
             jit_compile=False,  # XLA's convolutions are slower than oneDNN's on CPUs.
         )
-    model.summary()
 
-    cached = data.cache_pixels(photos) if args.cache else {}
-    while len(history) < args.epochs and not stopped_early(history, args.patience):
+    while len(history) < epochs and not stopped_early(history, args.patience):
         epoch = len(history)
-        log = model.fit(
-            data.batches(training, args.batch_size, cached, training_seed=(args.seed, epoch), zoom=args.zoom),
-            validation_data=data.batches(validation, args.batch_size, cached),
-            initial_epoch=epoch,
-            epochs=epoch + 1,
+        if args.schedule == "cosine":
+            learner.optimizer.learning_rate = rate * (1 + math.cos(math.pi * epoch / epochs)) / 2
+        log = learner.fit(
+            training(epoch), validation_data=validation, initial_epoch=epoch, epochs=epoch + 1
         ).history
         row = {"epoch": epoch + 1} | {name: values[0] for name, values in log.items()}
 
         # The checkpoint comes before the history's row, and the old one goes after it: killed anywhere
         # between, the last row's checkpoint is there.
         current = checkpoints / f"epoch-{epoch + 1:03d}.keras"
-        run.save_model(model, current)
+        run.save_model(learner, current)
         if best_epoch([*history, row]) == epoch + 1:
             shutil.copy(current, checkpoints / "partial-best.keras")
             (checkpoints / "partial-best.keras").replace(checkpoints / "best.keras")
@@ -88,9 +186,8 @@ def fit(args: argparse.Namespace) -> None:
         (checkpoints / f"epoch-{epoch:03d}.keras").unlink(missing_ok=True)
 
     best = keras.saving.load_model(checkpoints / "best.keras", compile=False)
-    run.save_model(best, out / run.MODEL)
-    print(f"best of {len(history)} epochs: {best_epoch(history)}, in {out / run.MODEL}")
-    evaluate.measure(out, best, photos, splits[1:], args.batch_size)
+    model.set_weights(best.get_weights())
+    print(f"best of {len(history)} epochs: {best_epoch(history)}")
 
 
 def best_epoch(history: list[dict]) -> int:

@@ -1,18 +1,27 @@
 """Figures of a binary detector from labels and scores; arrays in, plain numbers out."""
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
 from scipy.stats import binomtest
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
+    brier_score_loss,
     confusion_matrix,
+    log_loss,
     precision_recall_fscore_support,
     roc_auc_score,
+    roc_curve,
 )
 
 from train.spec import CLASS_NAMES, DEFAULT_THRESHOLD
 
 FAKE, REAL = range(len(CLASS_NAMES))
+
+# Accuracy that verdicts outside the "unsure" band should reach, as long as this share of photos gets one.
+SURE_ACCURACY = 0.95
+SURE_COVERAGE = 0.5
 
 
 def equal_error(labels: np.ndarray, p_real: np.ndarray) -> tuple[float, float]:
@@ -59,11 +68,115 @@ def at_threshold(labels: np.ndarray, p_real: np.ndarray, threshold: float) -> di
     }
 
 
-def summarize(labels: np.ndarray, p_real: np.ndarray, threshold: float) -> dict:
+def rescale(p_real: np.ndarray, factor: float) -> np.ndarray:
+    """Multiply the logits of probabilities: ``factor`` 1 / T applies a temperature T, and T takes it away."""
+    return expit(factor * logit(np.clip(p_real, 1e-7, 1 - 1e-7)))
+
+
+def fit_temperature(labels: np.ndarray, p_real: np.ndarray) -> float:
+    """The temperature 0.05..20 that minimises the log loss (Guo et al., 2017, arXiv:1706.04599)."""
+    fitted = minimize_scalar(
+        lambda log_t: log_loss(labels, rescale(p_real, np.exp(-log_t)), labels=[FAKE, REAL]),
+        bounds=(np.log(0.05), np.log(20)),
+        method="bounded",
+    )
+    return float(np.exp(fitted.x))
+
+
+def calibration(labels: np.ndarray, p_real: np.ndarray, bins: int = 10) -> dict:
+    """How far probabilities can be taken at their word.
+
+    Returns:
+        ece, the expected calibration error over equal-width bins of P(real); brier, the mean squared error;
+        bins: [{confidence: mean P(real), accuracy: share of real photos, count}] of those that hold any.
+    """
+    index = np.minimum((p_real * bins).astype(int), bins - 1)
+    filled = [
+        {"confidence": float(p_real[of].mean()), "accuracy": float(labels[of].mean()), "count": int(of.sum())}
+        for of in (index == bin_ for bin_ in range(bins))
+        if of.any()
+    ]
+    gaps = (bin_["count"] * abs(bin_["confidence"] - bin_["accuracy"]) for bin_ in filled)
+    return {"ece": float(sum(gaps) / len(labels)), "brier": float(brier_score_loss(labels, p_real)), "bins": filled}
+
+
+def outside_band(labels: np.ndarray, p_real: np.ndarray, low: float, high: float) -> dict:
+    """Coverage and accuracy of the verdicts on photos outside low <= P(real) < high."""
+    fake, real = p_real < low, p_real >= high
+    right = (fake & (labels == FAKE)) | (real & (labels == REAL))
+    sure = int((fake | real).sum())
+    return {"coverage": sure / len(labels), "accuracy": float(right.sum() / sure) if sure else None}
+
+
+def unsure_band(labels: np.ndarray, p_real: np.ndarray, threshold: float) -> tuple[float, float]:
+    """The narrowest band around the threshold that leaves SURE_ACCURACY outside (selective classification,
+    Geifman & El-Yaniv, 2017), or, where no band does, the one that leaves SURE_COVERAGE of the photos.
+
+    Returns:
+        (low, high), 0..1, equally far from the threshold in logits; the threshold twice if none is needed.
+    """
+    distance = np.abs(logit(np.clip(p_real, 1e-7, 1 - 1e-7)) - logit(threshold))
+    widest = np.quantile(distance, 1 - SURE_COVERAGE)
+    for half in [0.0, *np.sort(distance[distance < widest]), widest]:
+        half = np.nextafter(half, np.inf) if half else 0.0
+        low, high = expit(logit(threshold) - half), expit(logit(threshold) + half)
+        accuracy = outside_band(labels, p_real, low, high)["accuracy"]
+        if accuracy is not None and accuracy >= SURE_ACCURACY:
+            break
+    return float(low), float(high)
+
+
+def operating_points(labels: np.ndarray, p_real: np.ndarray, rates: tuple[float, ...] = (0.01, 0.05)) -> list[dict]:
+    """The share of fakes found where at most the given shares of real photos are falsely accused."""
+    accused, found, thresholds = roc_curve(labels == FAKE, 1 - p_real, drop_intermediate=False)
+    points = []
+    for rate in rates:
+        last = int(np.flatnonzero(accused <= rate)[-1])
+        threshold = float(np.clip(1 - thresholds[last], 0, 1))
+        points.append({"false_accusation": rate, "fakes_found": float(found[last]), "threshold": threshold})
+    return points
+
+
+def paired_bootstrap(
+    labels: np.ndarray, a: np.ndarray, b: np.ndarray, threshold_a: float, threshold_b: float, samples: int = 2000
+) -> dict:
+    """Differences a - b of two detectors on the same images, with 95% percentile intervals (Efron, 1979).
+
+    Each resample draws images within the classes, the same ones for both detectors.
+
+    Returns:
+        {"accuracy": {"difference", "interval_95"}, "roc_auc": {...}}.
+    """
+
+    def differences(index):
+        accuracy = ((a[index] >= threshold_a) == labels[index]).mean() - (
+            (b[index] >= threshold_b) == labels[index]
+        ).mean()
+        return accuracy, roc_auc_score(labels[index], a[index]) - roc_auc_score(labels[index], b[index])
+
+    random = np.random.default_rng(0)
+    classes = [np.flatnonzero(labels == label) for label in (FAKE, REAL)]
+    drawn = [
+        differences(np.concatenate([random.choice(of_class, len(of_class)) for of_class in classes]))
+        for _ in range(samples)
+    ]
+    measured = differences(np.arange(len(labels)))
+    return {
+        name: {
+            "difference": float(measured[i]),
+            "interval_95": [float(bound) for bound in np.percentile([d[i] for d in drawn], [2.5, 97.5])],
+        }
+        for i, name in enumerate(("accuracy", "roc_auc"))
+    }
+
+
+def summarize(labels: np.ndarray, p_real: np.ndarray, threshold: float, temperature: float = 1.0) -> dict:
     """All figures of one split: threshold-free ones, then those at 0.5 and at the given threshold.
 
     ``average_precision`` takes fake as the positive class, since fakes are what a detector looks for.
+    ``temperature`` is the one that ``p_real`` has been through, for the calibration before it.
     """
+    accused, found, _ = roc_curve(labels == FAKE, 1 - p_real)
     return {
         "images": {name: int((labels == label).sum()) for label, name in enumerate(CLASS_NAMES)},
         "roc_auc": float(roc_auc_score(labels, p_real)),
@@ -71,4 +184,10 @@ def summarize(labels: np.ndarray, p_real: np.ndarray, threshold: float) -> dict:
         "equal_error_rate": equal_error(labels, p_real)[0],
         "at_default": at_threshold(labels, p_real, DEFAULT_THRESHOLD),
         "at_threshold": at_threshold(labels, p_real, threshold),
+        "operating_points": operating_points(labels, p_real),
+        "calibration": {
+            "before": calibration(labels, rescale(p_real, temperature)),
+            "after": calibration(labels, p_real),
+        },
+        "roc": {"false_accusation": accused.tolist(), "fakes_found": found.tolist()},
     }

@@ -1,9 +1,32 @@
 """The networks. Every one takes raw RGB pixels 0..255 of any size and answers with P(real)."""
 
 import keras
+import numpy as np
 from keras import layers
 
 from train.spec import INPUT_SIZE, RESIZE, SCALE
+
+RESIDUAL_SIZE = 256  # The 140k set's own size: nothing is resampled, so the generator's traces stay.
+
+P_REAL = "p_real"  # The last layer of every network; its logit is what calibration divides.
+RESIZE_LAYER = "resize"
+BACKBONE = "backbone"
+FEATURES = "features"
+HEAD = "head"
+
+
+def _inputs(size: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """The input, and the same resized to (size, size), still 0..255."""
+    pixels = keras.Input((None, None, 3), name="pixels")
+    return pixels, layers.Resizing(size, size, interpolation=RESIZE, name=RESIZE_LAYER)(pixels)
+
+
+def _custom_body(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Three convolutions with max-pooling, flattened, on pixels 0..1."""
+    for filters in (32, 64, 128):
+        x = layers.Conv2D(filters, 3, activation="relu")(x)
+        x = layers.MaxPooling2D()(x)
+    return layers.Flatten()(x)
 
 
 def custom() -> keras.Model:
@@ -13,16 +36,153 @@ def custom() -> keras.Model:
         A model from float32 (batch, height, width, 3), RGB 0..255, any height and width,
         to float32 (batch, 1), P(real) 0..1. Resizing and scaling are its first layers.
     """
-    pixels = keras.Input((None, None, 3), name="pixels")
-    x = layers.Resizing(INPUT_SIZE, INPUT_SIZE, interpolation=RESIZE, name="resize")(pixels)
-    x = layers.Rescaling(SCALE, name="scale")(x)
-    for filters in (32, 64, 128):
-        x = layers.Conv2D(filters, 3, activation="relu")(x)
-        x = layers.MaxPooling2D()(x)
-    x = layers.Flatten()(x)
+    pixels, x = _inputs(INPUT_SIZE)
+    x = _custom_body(layers.Rescaling(SCALE, name="scale")(x))
     x = layers.Dense(128, activation="relu")(x)
-    p_real = layers.Dense(1, activation="sigmoid", name="p_real")(x)
-    return keras.Model(pixels, p_real, name="custom")
+    return keras.Model(pixels, layers.Dense(1, activation="sigmoid", name=P_REAL)(x), name="custom")
 
 
-BUILDERS = {"custom": custom}
+def _color_histogram(x: keras.KerasTensor, bins: int = 32) -> keras.KerasTensor:
+    """Histogram of each colour channel, as part of the graph and without a class of its own to load.
+
+    A pixel adds to the two bins that it lies between, in proportion, so that a channel's bins sum to 1.
+    Every second row and column suffices, and takes a quarter of the memory.
+
+    Args:
+        x: float32 (batch, height, width, 3), 0..1.
+        bins: bins a channel.
+
+    Returns:
+        float32 (batch, 3 * bins), 0..1.
+    """
+    values = layers.Reshape((-1, 3, 1))(x[:, ::2, ::2]) * (bins - 1)
+    counts = keras.ops.relu(1 - keras.ops.abs(values - np.arange(bins, dtype="float32")))
+    return layers.Flatten()(keras.ops.mean(counts, axis=1))
+
+
+def custom_histogram() -> keras.Model:
+    """The custom CNN joined with a branch over the picture's colour histograms; same input and output."""
+    pixels, x = _inputs(INPUT_SIZE)
+    x = layers.Rescaling(SCALE, name="scale")(x)
+    colors = layers.Dense(32, activation="relu")(_color_histogram(x))
+    x = layers.Dense(128, activation="relu")(_custom_body(x))
+    x = layers.Concatenate()([x, colors])
+    return keras.Model(pixels, layers.Dense(1, activation="sigmoid", name=P_REAL)(x), name="custom_histogram")
+
+
+# Second- and third-order differences (Fridrich & Kodovsky, "Rich Models for Steganalysis", 2012): what a camera's
+# noise and a generator's upsampling leave behind stands out once the picture's content is taken away.
+HIGH_PASS = np.array(
+    [
+        [[0, 0, 0], [1, -2, 1], [0, 0, 0]],
+        [[0, 1, 0], [0, -2, 0], [0, 1, 0]],
+        [[-1, 2, -1], [2, -4, 2], [-1, 2, -1]],
+    ],
+    "float32",
+)
+
+
+def residual() -> keras.Model:
+    """A small network on high-pass residuals; 0.6 M parameters, same input and output as `custom`.
+
+    Fixed high-pass filters beside the pixels, then residual blocks (He et al., 2015) with batch normalisation,
+    and global average pooling, so that it judges texture wherever it is.
+    """
+    pixels, x = _inputs(RESIDUAL_SIZE)
+    x = layers.Rescaling(2 * SCALE, offset=-1, name="scale")(x)
+    high_pass = layers.DepthwiseConv2D(
+        3, padding="same", depth_multiplier=len(HIGH_PASS), use_bias=False, trainable=False, name="high_pass"
+    )
+    x = layers.Concatenate()([x, high_pass(x)])
+    high_pass.set_weights([np.repeat(HIGH_PASS.transpose(1, 2, 0)[:, :, None], 3, axis=2)])
+    x = _convolve(x, 32, strides=2)
+    for filters in (32, 64, 96, 160):
+        shortcut = layers.BatchNormalization()(layers.Conv2D(filters, 1, use_bias=False)(x))
+        x = layers.Add()([_convolve(_convolve(x, filters), filters), shortcut])
+        x = layers.MaxPooling2D()(x)
+    x = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(x))
+    return keras.Model(pixels, layers.Dense(1, activation="sigmoid", name=P_REAL)(x), name="residual")
+
+
+def _convolve(x: keras.KerasTensor, filters: int, strides: int = 1) -> keras.KerasTensor:
+    x = layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization()(x))
+
+
+def _transfer(name: str, weights: str | None) -> keras.Model:
+    """A frozen backbone, global average pooling, and a head of Dense 256, Dropout 0.5, Dense 1.
+
+    Each backbone gets the pixels as its own authors' weights expect them (``preprocess_input``): fed with
+    0..1 instead, ResNet50 loses most of its accuracy.
+
+    Args:
+        name: of BACKBONES.
+        weights: "imagenet" (downloaded from Keras' store), a .weights.h5 file, or None for random ones.
+    """
+    module, build = BACKBONES[name]
+    backbone = build(weights=weights, include_top=False, input_shape=(INPUT_SIZE, INPUT_SIZE, 3), pooling="avg")
+    backbone.name = BACKBONE
+    backbone.trainable = False
+    head = keras.Sequential(
+        [
+            keras.Input(backbone.output.shape[1:]),
+            layers.Dense(256, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(1, activation="sigmoid", name=P_REAL),
+        ],
+        name=HEAD,
+    )
+    pixels, x = _inputs(INPUT_SIZE)
+    x = backbone(module.preprocess_input(x), training=False)  # BatchNormalization stays in inference mode.
+    return keras.Model(pixels, head(layers.Identity(name=FEATURES)(x)), name=name)
+
+
+BACKBONES = {
+    "vgg16": (keras.applications.vgg16, keras.applications.VGG16),
+    "xception": (keras.applications.xception, keras.applications.Xception),
+    "resnet50": (keras.applications.resnet50, keras.applications.ResNet50),
+}
+
+FROM_SCRATCH = {"custom": custom, "custom_histogram": custom_histogram, "residual": residual}
+
+NAMES = (*FROM_SCRATCH, *BACKBONES)
+
+
+def build(name: str, backbone_weights: str | None = "imagenet") -> keras.Model:
+    """Build one of NAMES; ``backbone_weights`` as in `_transfer`, for those that have a backbone."""
+    return FROM_SCRATCH[name]() if name in FROM_SCRATCH else _transfer(name, backbone_weights)
+
+
+def input_size(model: keras.Model) -> int | None:
+    """Height and width that the network resizes to; None for an ensemble, whose members do so themselves."""
+    names = [layer.name for layer in model.layers]
+    return model.get_layer(RESIZE_LAYER).height if RESIZE_LAYER in names else None
+
+
+def scale_logit(model: keras.Model, factor: float) -> None:
+    """Multiply the network's last logit in place: how a temperature (factor 1 / T) becomes part of the graph."""
+    names = [layer.name for layer in model.layers]
+    dense = (model if P_REAL in names else model.get_layer(HEAD)).get_layer(P_REAL)
+    dense.set_weights([weights * factor for weights in dense.get_weights()])
+
+
+def ensemble(members: list[keras.Model], weights: np.ndarray | None = None, bias: float = 0.0) -> keras.Model:
+    """One network of several: the mean of their probabilities, or a logistic regression on their logits.
+
+    Args:
+        members: networks from pixels to P(real).
+        weights: float (members,), the regression's coefficients; None for the mean.
+        bias: the regression's intercept.
+    """
+    pixels = keras.Input((None, None, 3), name="pixels")
+    scores = []
+    for index, member in enumerate(members):
+        member.name = f"member{index}_{member.name}"
+        scores.append(member(pixels))
+    joined = layers.Average()(scores) if weights is None else layers.Concatenate()(scores)
+    joined = keras.ops.clip(joined, 1e-7, 1 - 1e-7)
+    logits = keras.ops.log(joined) - keras.ops.log(1 - joined)
+    p_real = layers.Dense(1, activation="sigmoid", name=P_REAL)
+    model = keras.Model(pixels, p_real(logits), name="ensemble")
+    p_real.set_weights([np.ones((1, 1)) if weights is None else np.reshape(weights, (-1, 1)), np.array([bias])])
+    return model

@@ -8,7 +8,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
-from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay  # noqa: E402
+from sklearn.metrics import ConfusionMatrixDisplay  # noqa: E402
 
 from train.spec import CLASS_NAMES  # noqa: E402
 
@@ -33,13 +33,15 @@ def training_curves(history: list[dict], folder: Path) -> None:
     _save(figure, folder, "training")
 
 
-def roc(labels: dict[str, np.ndarray], p_real: dict[str, np.ndarray], folder: Path) -> None:
-    """ROC curve of each split, fake as the positive class."""
+def roc(figures: dict[str, dict], folder: Path) -> None:
+    """ROC curve of each named `metrics.summarize`, fake as the positive class."""
     figure, axis = plt.subplots(figsize=(5, 5), layout="constrained")
-    for split in labels:
-        RocCurveDisplay.from_predictions(labels[split] == 0, 1 - p_real[split], name=split, ax=axis)
+    for name, of_name in figures.items():
+        curve = of_name["roc"]
+        axis.plot(curve["false_accusation"], curve["fakes_found"], label=f"{name} (AUC {of_name['roc_auc']:.3f})")
     axis.plot([0, 1], [0, 1], color="grey", linestyle=":")
     axis.set(xlabel="real photos called fake", ylabel="fakes found")
+    axis.legend(loc="lower right")
     _save(figure, folder, "roc")
 
 
@@ -51,3 +53,30 @@ def confusion(figures: dict, split: str, folder: Path) -> None:
     )
     axis.set(title=f"{split}, threshold {figures['threshold']:.3f}", xlabel="verdict", ylabel="truth")
     _save(figure, folder, f"confusion-{split}")
+
+
+def reliability(calibration: dict, split: str, folder: Path) -> None:
+    """Share of real photos over P(real), before and after temperature scaling."""
+    figure, axis = plt.subplots(figsize=(5, 5), layout="constrained")
+    axis.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    for key in ("before", "after"):
+        bins = calibration[key]["bins"]
+        label = f"{key} temperature (ECE {calibration[key]['ece']:.3f})"
+        axis.plot([b["confidence"] for b in bins], [b["accuracy"] for b in bins], marker="o", label=label)
+    axis.set(title=split, xlabel="P(real)", ylabel="share of real photos", xlim=(0, 1), ylim=(0, 1))
+    axis.legend()
+    _save(figure, folder, f"reliability-{split}")
+
+
+def robustness(figures: dict, folder: Path) -> None:
+    """Heat map of ROC AUC over size and JPEG quality."""
+    figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
+    values = np.array(figures["roc_auc"])
+    axis.imshow(values, vmin=0.5, vmax=1, cmap="viridis", aspect="auto")
+    axis.set_xticks(range(len(figures["qualities"])), figures["qualities"])
+    axis.set_yticks(range(len(figures["sizes"])), figures["sizes"])
+    for row, column in np.ndindex(values.shape):
+        color = "black" if values[row, column] > 0.8 else "white"
+        axis.text(column, row, f"{values[row, column]:.3f}", ha="center", va="center", color=color)
+    axis.set(title="ROC AUC", xlabel="JPEG quality", ylabel="size, pixels")
+    _save(figure, folder, "robustness")

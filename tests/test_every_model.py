@@ -1,0 +1,157 @@
+"""The other networks: transfer learning on cached features, histogram, residual, ensembles, comparison."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import draw, finish, train_command
+
+from train import data, features, models, run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEEPFACEDETECT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.mark.parametrize("name", models.BACKBONES)
+def test_each_backbone_sees_what_its_weights_expect(name):
+    model = models.build(name, None)
+    pixels = np.asarray(draw(224, 224), "float32")[None]
+    backbone = model.get_layer(models.BACKBONE)
+    own = models.BACKBONES[name][0].preprocess_input(pixels.copy())
+    expected = np.asarray(backbone(own, training=False))
+    got = keras.Model(model.input, model.get_layer(models.FEATURES).output).predict(pixels, verbose=0)
+    np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+    assert not backbone.trainable_weights
+    head = model.get_layer(models.HEAD)
+    assert [type(layer).__name__ for layer in head.layers] == ["Dense", "Dropout", "Dense"]
+    assert head.layers[0].units == 256 and head.layers[1].rate == 0.5
+
+
+def test_the_small_networks_stay_small():
+    assert models.residual().count_params() <= 1_000_000
+    assert models.custom_histogram().count_params() == pytest.approx(11_172_225)
+
+
+def test_colour_histograms_are_shares():
+    pixels = keras.Input((8, 8, 3))
+    histogram = keras.Model(pixels, models._color_histogram(pixels, bins=5))
+    image = np.zeros((1, 8, 8, 3), "float32")
+    image[..., 1] = 1
+    image[..., 2] = 0.625  # Half-way between the third and fourth of 0, 1/4, 1/2, 3/4, 1.
+    expected = [[1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0.5, 0.5, 0]]
+    np.testing.assert_allclose(np.asarray(histogram(image)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["residual", "custom_histogram"])
+def test_saved_and_loaded_they_answer_alike(name, tmp_path):
+    model = models.build(name)
+    run.save_model(model, tmp_path / "model.keras")
+    pixels = np.asarray(draw(120, 150), "float32")[None]
+    np.testing.assert_allclose(np.asarray(run.load_model(tmp_path)(pixels)), np.asarray(model(pixels)), atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def backbone_weights(tmp_path_factory):
+    keras.utils.set_random_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "random.weights.h5"
+    keras.applications.Xception(weights=None, include_top=False).save_weights(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def xception(dataset, backbone_weights, tmp_path_factory):
+    """A run of Xception with random weights: head, then the last three layers."""
+    out = tmp_path_factory.mktemp("runs") / "xception"
+    finish(
+        train_command(
+            "fit", "xception", "--data", dataset, "--out", out, "--backbone-weights", backbone_weights,
+            "--epochs", 30, "--batch-size", 8, "--unfreeze", 3, "--fine-tune-epochs", 1, "--fine-tune-rate", 1e-6,
+        )
+    )  # fmt: skip
+    return out
+
+
+def test_the_saved_network_answers_as_backbone_and_head_do(xception, dataset):
+    model = run.load_model(xception)
+    photos = data.load_checked(dataset, ("test",))
+    pooled = features.compute(model, photos)
+    assert pooled.shape == (8, 2, 2048)
+    head = np.asarray(model.get_layer(models.HEAD)(pooled[:, 0]))[:, 0]
+    whole = np.array([float(model(data.read_photo(photo.path)[None].astype("float32"))[0, 0]) for photo in photos])
+    np.testing.assert_allclose(head, whole, atol=1e-4)
+    mirrored = np.asarray(model(data.read_photo(photos[0].path)[None, :, ::-1].astype("float32")))
+    np.testing.assert_allclose(np.asarray(model.get_layer(models.HEAD)(pooled[:1, 1])), mirrored, atol=1e-4)
+
+
+def test_fine_tuning_moves_the_last_layers_alone(xception, backbone_weights):
+    before = keras.applications.Xception(weights=str(backbone_weights), include_top=False)
+    after = run.load_model(xception).get_layer(models.BACKBONE)
+    moved = []
+    for layer in before.layers:
+        pairs = zip(layer.get_weights(), after.get_layer(layer.name).get_weights())
+        if not all(np.array_equal(old, new) for old, new in pairs):
+            moved.append(layer.name)
+    assert moved == ["block14_sepconv2"]
+    assert len(run.read_csv(xception / "fine-tune/history.csv")) == 1
+
+
+def test_interrupted_feature_caching_goes_on(dataset, monkeypatch):
+    model = models.build("xception", None)
+    photos = data.load_checked(dataset, ("test",))
+    monkeypatch.setattr(features, "CHUNK", 3)
+    whole = features.compute(model, photos)
+    chunks = sorted(features.cache_folder().glob(f"xception-{features.weights_hash(model)}-*/*.npy"))
+    assert len(chunks) == 3
+    kept = chunks[0].stat().st_mtime_ns
+    chunks[1].unlink()
+    np.testing.assert_allclose(features.compute(model, photos), whole, atol=1e-5)
+    assert chunks[1].exists() and chunks[0].stat().st_mtime_ns == kept
+
+
+def test_without_network_or_file_one_line_says_both_ways_out(dataset, tmp_path):
+    options = ("--data", dataset, "--out", tmp_path / "r")
+    output = finish(train_command("fit", "resnet50", *options, env={"KERAS_HOME": str(tmp_path)}), 2)
+    [line] = [line for line in output.splitlines() if line.startswith("error:")]
+    assert "Connect to the network" in line and "--backbone-weights FILE.weights.h5" in line
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--stacked",)])
+def test_an_ensemble_is_a_run_like_any_other(trained, xception, dataset, tmp_path, options):
+    out = tmp_path / "ensemble"
+    finish(train_command("ensemble", trained, xception, "--data", dataset, "--out", out, *options))
+    figures = run.read_json(out, "metrics.json")
+    assert figures["splits"]["test"]["images"] == {"fake": 4, "real": 4}
+    pixels = np.asarray(draw(90, 70), "float32")[None]
+    members = np.array([float(run.load_model(folder)(pixels)[0, 0]) for folder in (trained, xception)])
+    if not options:
+        mean = members.mean()
+        temperature = run.read_json(out, "config.json")["temperature"]
+        expected = 1 / (1 + np.exp(-np.log(mean / (1 - mean)) / temperature))
+        assert float(run.load_model(out)(pixels)[0, 0]) == pytest.approx(expected, abs=1e-5)
+    finish(train_command("predict", out, dataset / "test/real/000.jpg"))
+
+
+def test_runs_are_compared_and_other_sources_and_degradations_measured(trained, xception, dataset, tmp_path):
+    reals = dataset / "test/real"
+    output = finish(
+        train_command(
+            "evaluate", trained, xception, "--data", dataset, "--out", tmp_path / "comparison",
+            "--extra", f"reals={reals}", "--extra", f"both={dataset / 'valid'}", "--robustness",
+        )
+    )  # fmt: skip
+    assert "reals: 4 real, accuracy" in output and "both: 4 fake, accuracy" in output
+    files = {path.name for path in (tmp_path / "comparison").iterdir()}
+    assert files == {"comparison.md", "comparison.csv", "comparison.json", "roc.png"}
+    assert "xception - custom: accuracy" in (tmp_path / "comparison/comparison.md").read_text()
+
+    figures = run.read_json(trained, "metrics.json")
+    assert figures["extra"]["reals"]["images"] == {"real": 4} and "all" not in figures["extra"]["reals"]
+    assert figures["extra"]["both"]["all"]["roc_auc"] == pytest.approx(figures["splits"]["valid"]["roc_auc"])
+    grid = figures["robustness"]
+    assert np.shape(grid["roc_auc"]) == (len(grid["sizes"]), len(grid["qualities"])) == (4, 6)
+    assert grid["blur"].keys() == {"1.0", "2.0"} and grid["noise"].keys() == {"5.0", "15.0"}
+    assert (trained / "plots/robustness.png").exists()

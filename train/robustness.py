@@ -1,0 +1,73 @@
+"""How a detector stands up to what happens to pictures on their way: smaller, compressed, blurred, noisy.
+
+The grid of sizes and JPEG qualities follows NVIDIA's comparison of detectors on StyleGAN3 images
+(https://github.com/NVlabs/stylegan3-detector): resize, then compress, then judge.
+"""
+
+import io
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from PIL import Image, ImageFilter
+from sklearn.metrics import roc_auc_score
+from tqdm import tqdm
+
+from train import data, models
+
+SIZES = (256, 224, 160, 128)
+QUALITIES = (95, 90, 80, 70, 50, 30)
+BLURS = (1.0, 2.0)  # Standard deviation in pixels of a Gaussian.
+NOISES = (5.0, 15.0)  # Standard deviation of Gaussian noise, of 255.
+
+
+def compressed(size: int, quality: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Resize to (size, size), then through a JPEG file with 4:2:0 chroma."""
+
+    def degrade(pixels: np.ndarray) -> np.ndarray:
+        stream = io.BytesIO()
+        Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC).save(stream, "JPEG", quality=quality)
+        return np.asarray(Image.open(stream))
+
+    return degrade
+
+
+def blurred(sigma: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Gaussian blur."""
+    return lambda pixels: np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(sigma)))
+
+
+def noisy(sigma: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Gaussian noise, the same on every call for pictures of one size."""
+
+    def degrade(pixels: np.ndarray) -> np.ndarray:
+        noise = np.random.default_rng(0).normal(0, sigma, pixels.shape)
+        return np.clip(pixels + noise, 0, 255).round().astype(np.uint8)
+
+    return degrade
+
+
+def measure(model: keras.Model, photos: list[data.Photo], batch_size: int) -> dict:
+    """ROC AUC of the photos under each degradation.
+
+    Returns:
+        {"sizes", "qualities", "roc_auc": rows of SIZES, columns of QUALITIES,
+        "blur": {sigma: roc_auc}, "noise": {sigma: roc_auc}}.
+    """
+    read, size = data.cached_reader(photos), models.input_size(model)
+    degradations = [compressed(size, quality) for size in SIZES for quality in QUALITIES]
+    degradations += [*map(blurred, BLURS), *map(noisy, NOISES)]
+    labels = data.labels_of(photos)[:, 0]
+    scores = []
+    for degrade in tqdm(degradations, desc="robustness", unit="degradation"):
+        degraded = data.batches(photos, batch_size, size, lambda path, degrade=degrade: degrade(read(path)))
+        p_real = model.predict(degraded, verbose=0)
+        scores.append(float(roc_auc_score(labels, p_real[:, 0])))
+    grid, rest = scores[: len(SIZES) * len(QUALITIES)], scores[len(SIZES) * len(QUALITIES) :]
+    return {
+        "sizes": list(SIZES),
+        "qualities": list(QUALITIES),
+        "roc_auc": np.reshape(grid, (len(SIZES), len(QUALITIES))).tolist(),
+        "blur": dict(zip(map(str, BLURS), rest)),
+        "noise": dict(zip(map(str, NOISES), rest[len(BLURS) :])),
+    }
