@@ -4,6 +4,9 @@ The metadata follows https://huggingface.co/docs/hub/model-cards; the sections f
 for Model Reporting", 2019, https://arxiv.org/abs/1810.03993.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from huggingface_hub import EvalResult, ModelCard, ModelCardData, SpaceCardData, hf_hub_url
 
 DATASET = "xhlulu/140k-real-and-fake-faces"  # On Kaggle; its real half is FFHQ.
@@ -11,7 +14,9 @@ LICENSE = "cc-by-nc-sa-4.0"  # FFHQ's: the weights are made from its photos.
 SPLITS = {"train": "training", "valid": "validation", "test": "test"}  # As people call them.
 
 
-def model_card(info: dict, repo: str, revision: str, folder: str = "", others: tuple[str, ...] = ()) -> ModelCard:
+def model_card(
+    info: dict, repo: str, revision: str, folder: str = "", plots: Sequence[str] = (), others: Sequence[str] = ()
+) -> ModelCard:
     """The card of one run.
 
     Args:
@@ -19,6 +24,7 @@ def model_card(info: dict, repo: str, revision: str, folder: str = "", others: t
         repo: OWNER/NAME.
         revision: branch that the loading lines name.
         folder: where in the repository the run's files are, "" for the top, else with a slash at the end.
+        plots: the plots' names in the folder ``plots``, shown in the card.
         others: folders of the further runs beside it.
     """
     sections = [
@@ -27,6 +33,7 @@ def model_card(info: dict, repo: str, revision: str, folder: str = "", others: t
         loading(info, repo, revision, folder),
         data(info["provenance"]),
         figures(info),
+        "\n".join(f"![{Path(name).stem}](plots/{name})" for name in plots),
         robustness(info.get("robustness")),
         failures(info),
         contents(),
@@ -74,7 +81,7 @@ def ordered(splits: dict) -> list[tuple[str, dict]]:
     return [(split, splits[split]) for split in reversed(SPLITS) if split in splits]
 
 
-def heading(info: dict, others: tuple[str, ...]) -> str:
+def heading(info: dict, others: Sequence[str]) -> str:
     lines = [
         f"# DeepFaceDetect: {info['name']}",
         "",
@@ -227,7 +234,7 @@ def failures(info: dict) -> str:
 - On the {SPLITS[split]} split it called {real_wrong} of {real_wrong + real_right} real photos fake, and {fake_wrong} of
   {fake_wrong + fake_right} fakes real.
 - It has seen fakes of StyleGAN only. How it does on other generators (diffusion models, face swaps, retouching) was not
-  measured; expect it to fail there.
+  measured; do not expect it to work there.
 - It answers for any picture. Without one large, upright, centred face, as in FFHQ, the number means nothing.
 - Shrinking, sharpening, screenshots and messengers' compression change the traces that it looks for{measured}.
 - FFHQ's faces come from Flickr and share its biases in age, ethnicity and picture quality. Error rates by group were

@@ -117,11 +117,14 @@ def stage(runs: list[Path], folder: Path, repo: str, revision: str) -> None:
         first = name == names[0]
         target = folder if first else folder / name
         stage_run(source, target)
-        info = run.read_json(target, DETECTOR)
-        text = card.model_card(
-            info, repo, revision, folder="" if first else f"{name}/", others=tuple(names[1:]) if first else ()
-        )
-        text.save(target / CARD)
+        card.model_card(
+            run.read_json(target, DETECTOR),
+            repo,
+            revision,
+            folder="" if first else f"{name}/",
+            plots=sorted(plot.name for plot in target.glob(f"{run.PLOTS}/*")),
+            others=names[1:] if first else [],
+        ).save(target / CARD)
     sums = [f"{sha256(folder / name)}  {name}\n" for name in files_of(folder)]
     (folder / SUMS).write_text("".join(sums))
 
@@ -176,8 +179,12 @@ def pull(args: argparse.Namespace) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
             folder = Path(scratch) / "model"
-            shutil.copytree(snapshot, folder, ignore=shutil.ignore_patterns(GIT))
-            check(folder, args.repo)
+            folder.mkdir()
+            for name in files_of(snapshot):
+                if name != GIT:
+                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(snapshot / name, folder / name)
+            check(folder, args.repo)  # The copy, so that what was checked is what is kept.
             folder.rename(out)
     print(f"{out}: {args.repo} at {snapshot.name}, {len(files_of(out))} files, each as in {SUMS}")
 
