@@ -3,6 +3,8 @@
     python -m export quantize runs/custom --out runs/custom-uint8
     python -m export convert runs/custom-uint8 --out web/model --precision uint8
     python -m export convert runs/custom-uint8 --out space/model --precision uint8 --format keras
+    python -m export push runs/custom-uint8 --repo OWNER/NAME
+    python -m export pull --repo OWNER/NAME --revision COMMIT --out runs/pulled
     python -m export vendor
 """
 
@@ -13,8 +15,9 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")  # An advertisement that fails where output is captured.
+os.environ["HF_HUB_DISABLE_XET"] = "1"  # With Xet the client may split a push into several commits.
 
-from export import convert, quantize, vendor  # noqa: E402
+from export import convert, hub, quantize, vendor  # noqa: E402
 from train import run  # noqa: E402
 
 
@@ -37,6 +40,22 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
     p.set_defaults(command=quantize.quantize)
 
+    p = commands.add_parser("push", help="upload runs to the Hugging Face Hub as one commit")
+    p.add_argument("run", type=Path, nargs="+", help="the first becomes the repository's model, the others folders")
+    p.add_argument("--repo", required=True, metavar="OWNER/NAME", help="made when missing; what it holds is replaced")
+    p.add_argument("--private", action="store_true", help="make the repository private")
+    p.add_argument("--revision", metavar="BRANCH", help="branch to push to, made when missing (default: main)")
+    p.add_argument("--create-pr", action="store_true", help="open a pull request instead of changing the branch")
+    p.add_argument("--dry-run", action="store_true", help="only list the files; uses no network")
+    p.add_argument("--space", metavar="OWNER/NAME", help="push space/ there too, pinned to the commit just made")
+    p.set_defaults(command=hub.push)
+
+    p = commands.add_parser("pull", help="fetch a model from the Hugging Face Hub and check every file")
+    p.add_argument("--repo", required=True, metavar="OWNER/NAME")
+    p.add_argument("--revision", default="main", help="branch, tag or, to be safe from changes, commit")
+    p.add_argument("--out", type=Path, required=True, help="run folder to write")
+    p.set_defaults(command=hub.pull)
+
     p = commands.add_parser("vendor", help="refresh space/vendor and web/vendor")
     p.set_defaults(command=vendor.vendor)
     return top
@@ -47,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         args.command(args)
-    except run.RunError as error:
+    except (run.RunError, hub.HubError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

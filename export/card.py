@@ -1,0 +1,273 @@
+"""The cards on the Hub: README.md of a model repository and of a Space, written from what they describe.
+
+The metadata follows https://huggingface.co/docs/hub/model-cards; the sections follow Mitchell et al., "Model Cards
+for Model Reporting", 2019, https://arxiv.org/abs/1810.03993.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData, SpaceCardData, hf_hub_url
+
+DATASET = "xhlulu/140k-real-and-fake-faces"  # On Kaggle; its real half is FFHQ.
+LICENSE = "cc-by-nc-sa-4.0"  # FFHQ's: the weights are made from its photos.
+SPLITS = {"train": "training", "valid": "validation", "test": "test"}  # As people call them.
+
+
+def model_card(
+    info: dict, repo: str, revision: str, folder: str = "", plots: Sequence[str] = (), others: Sequence[str] = ()
+) -> ModelCard:
+    """The card of one run.
+
+    Args:
+        info: content of the run's detector.json; only what it holds is told.
+        repo: OWNER/NAME.
+        revision: branch that the loading lines name.
+        folder: where in the repository the run's files are, "" for the top, else with a slash at the end.
+        plots: the plots' names in the folder ``plots``, shown in the card.
+        others: folders of the further runs beside it.
+    """
+    sections = [
+        heading(info, others),
+        purpose(info),
+        loading(info, repo, revision, folder),
+        data(info["provenance"]),
+        figures(info),
+        "\n".join(f"![{Path(name).stem}](plots/{name})" for name in plots),
+        robustness(info.get("robustness")),
+        failures(info),
+        contents(),
+    ]
+    return ModelCard(f"---\n{metadata(info).to_yaml()}\n---\n\n" + "\n\n".join(filter(None, sections)) + "\n")
+
+
+def metadata(info: dict) -> ModelCardData:
+    """What the Hub reads, with the figures of each evaluated split as model-index results."""
+    names = info["provenance"]["dataset"]["names"]
+    results = []
+    for split, of_split in ordered(info["metrics"]):
+        at = of_split["at_threshold"]
+        values = {
+            ("accuracy", "Accuracy"): at["accuracy"],
+            ("roc_auc", "ROC AUC"): of_split["roc_auc"],
+            ("average_precision", "Average precision (fake)"): of_split["average_precision"],
+        }
+        results += [
+            EvalResult(
+                task_type="image-classification",
+                dataset_type="-".join(names),
+                dataset_name=", ".join(names),
+                dataset_split=SPLITS[split],
+                metric_type=kind,
+                metric_name=name,
+                metric_value=round(value, 4),
+            )
+            for (kind, name), value in values.items()
+        ]
+    return ModelCardData(
+        library_name="keras",
+        pipeline_tag="image-classification",
+        license=LICENSE,
+        tags=["deepfake-detection", "face", "stylegan", "tensorflow.js"],
+        datasets=[DATASET],
+        metrics=["accuracy", "roc_auc"],
+        model_name=info["name"],
+        eval_results=results,
+    )
+
+
+def ordered(splits: dict) -> list[tuple[str, dict]]:
+    """(split, its figures), the test split first, training last."""
+    return [(split, splits[split]) for split in reversed(SPLITS) if split in splits]
+
+
+def heading(info: dict, others: Sequence[str]) -> str:
+    lines = [
+        f"# DeepFaceDetect: {info['name']}",
+        "",
+        "Tells real face photographs from faces that StyleGAN made. It takes RGB pixels from 0 to 255, of any height "
+        f"and width (its first layers resize to {info['input']['size']} x {info['input']['size']} and scale), and "
+        "answers with one number, P(real).",
+    ]
+    if others:
+        links = ", ".join(f"[{name}]({name}/README.md)" for name in others)
+        lines += ["", f"Further models are in this repository's folders, each with its own card: {links}."]
+    return "\n".join(lines)
+
+
+def purpose(info: dict) -> str:
+    lines = [
+        "## What it is for",
+        "",
+        "Learning how such a detector is trained, measured and deployed, and comparing detectors on the same images.",
+        "",
+        "## What it is not for",
+        "",
+        "**A score is evidence, not proof.** Never accuse anyone on it alone: its error rate is below. It is not for "
+        "moderation, identification, law enforcement or any decision about a person, and not for commercial use "
+        "(see the licence of its training data).",
+    ]
+    if unsure := info.get("unsure"):
+        lines += [
+            "",
+            f"From P(real) {unsure['low']:.3f} up to {unsure['high']:.3f} the answer is \"unsure\". Outside of that it "
+            f"judges {unsure['coverage']:.1%} of the images, {unsure['accuracy']:.1%} of those right.",
+        ]
+    return "\n".join(lines)
+
+
+def loading(info: dict, repo: str, revision: str, folder: str) -> str:
+    """How to load it: two lines of Python after the imports, three of JavaScript."""
+    options = "" if revision == "main" else f', revision="{revision}"'
+    return f"""## How to load it
+
+In Python, with the packages `keras`, `tensorflow`, `pillow` and `huggingface_hub`:
+
+```python
+import keras
+import numpy as np
+from huggingface_hub import hf_hub_download
+from PIL import Image
+
+model = keras.saving.load_model(hf_hub_download("{repo}", "{folder}model.keras"{options}), safe_mode=True)
+p_real = float(model.predict(np.asarray(Image.open("photo.png").convert("RGB"), "float32")[None])[0, 0])
+```
+
+In JavaScript, with [TensorFlow.js](https://www.npmjs.com/package/@tensorflow/tfjs) as `tf` and a loaded `<img>` as
+`photo`:
+
+```js
+const model = await tf.loadGraphModel('{hf_hub_url(repo, f"{folder}tfjs/model.json", revision=revision)}');
+const pixels = tf.expandDims(tf.cast(tf.browser.fromPixels(photo), 'float32'));
+const [pReal] = await model.predict(pixels).data();
+```
+
+Call it real from P(real) {info["threshold"]:.3f} on; `detector.json` holds this threshold and all other facts.
+With the project's code, `python -m export pull --repo {repo} --revision {revision} --out DIR` fetches everything and
+checks each file. Name a commit as the revision where the files must never change."""
+
+
+def data(provenance: dict) -> str:
+    dataset = provenance["dataset"]
+    rows = [
+        f"| {name} | {dataset['counts'].get(f'{split}/real', 0)} | {dataset['counts'].get(f'{split}/fake', 0)} |"
+        for split, name in SPLITS.items()
+        if any(key.startswith(f"{split}/") for key in dataset["counts"])
+    ]
+    options = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in provenance["options"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in provenance["versions"].items())
+    return f"""## Training data
+
+This model learnt from the images in {", ".join(f"`{name}`" for name in dataset["names"])}
+(fingerprint sha256 `{dataset["sha256"]}`):
+
+| split | real | fake |
+| --- | ---: | ---: |
+{chr(10).join(rows)}
+
+The project is made for the Kaggle set [{DATASET}](https://www.kaggle.com/datasets/{DATASET}). Its real faces are from
+[FFHQ](https://github.com/NVlabs/ffhq-dataset) (NVIDIA, collected from Flickr), which is under
+[CC BY-NC-SA 4.0](https://creativecommons.org/licenses/by-nc-sa/4.0/); its fakes were made by StyleGAN, itself trained
+on FFHQ. The weights are passed on under the same licence, the project's code under MIT.
+
+Trained with {options}; {versions}."""
+
+
+def figures(info: dict) -> str:
+    """The splits' figures, with 95% Wilson intervals where one is known."""
+    rows, details = [], []
+    for split, of_split in ordered(info["metrics"]):
+        at = of_split["at_threshold"]
+        low, high = at["accuracy_interval_95"]
+        rows.append(
+            f"| {SPLITS[split]} | {sum(of_split['images'].values())} | "
+            f"{at['accuracy']:.1%} ({low:.1%} to {high:.1%}) | "
+            f"{of_split['roc_auc']:.3f} | {of_split['average_precision']:.3f} | {of_split['equal_error_rate']:.1%} |"
+        )
+        details += [
+            f"| {SPLITS[split]} | {name} | {of_class['support']:.0f} | {of_class['precision']:.1%} | "
+            f"{of_class['recall']:.1%} | {of_class['f1']:.3f} |"
+            for name, of_class in at["classes"].items()
+        ]
+    note = ""
+    if "valid" in info["metrics"]:
+        note = (
+            f"\nThe threshold, P(real) {info['threshold']:.3f}, was chosen on the validation split, so that split's "
+            "figures flatter the model a little."
+        )
+    calibrated = "\nP(real) is calibrated by temperature scaling, inside the model." if "temperature" in info else ""
+    return f"""## Figures
+
+Of the images named above and no others: they are not figures of the full 140,000-image set unless that is the set
+named there. In brackets the 95% Wilson interval.{note}{calibrated}
+
+| split | images | accuracy | ROC AUC | average precision (fake) | equal error rate |
+| --- | ---: | ---: | ---: | ---: | ---: |
+{chr(10).join(rows)}
+
+| split | class | images | precision | recall | F1 |
+| --- | --- | ---: | ---: | ---: | ---: |
+{chr(10).join(details)}"""
+
+
+def robustness(table: dict | None) -> str:
+    """ROC AUC by size and JPEG quality; nothing where it was not measured."""
+    if not table:
+        return ""
+    head = "| longer side | " + " | ".join(f"quality {quality}" for quality in table["qualities"]) + " |"
+    rule = "| ---: " * (1 + len(table["qualities"])) + "|"
+    rows = [
+        f"| {size} pixels | " + " | ".join(f"{value:.3f}" for value in values) + " |"
+        for size, values in zip(table["sizes"], table["roc_auc"])
+    ]
+    intro = "ROC AUC when the images are made smaller and saved as JPEG again:"
+    return "\n".join(["## Robustness", "", intro, "", head, rule, *rows])
+
+
+def failures(info: dict) -> str:
+    """What goes wrong: counted on the first of test and validation, and by construction."""
+    [(split, of_split), *_] = ordered(info["metrics"])
+    (fake_right, fake_wrong), (real_wrong, real_right) = of_split["at_threshold"]["confusion_matrix"]
+    measured = "; how much is in the table above" if "robustness" in info else "; how much was not measured"
+    return f"""## Known failures
+
+- On the {SPLITS[split]} split it called {real_wrong} of {real_wrong + real_right} real photos fake, and {fake_wrong} of
+  {fake_wrong + fake_right} fakes real.
+- It has seen fakes of StyleGAN only. How it does on other generators (diffusion models, face swaps, retouching) was not
+  measured; do not expect it to work there.
+- It answers for any picture. Without one large, upright, centred face, as in FFHQ, the number means nothing.
+- Shrinking, sharpening, screenshots and messengers' compression change the traces that it looks for{measured}.
+- FFHQ's faces come from Flickr and share its biases in age, ethnicity and picture quality. Error rates by group were
+  not measured."""
+
+
+def contents() -> str:
+    return """## Files
+
+| file | content |
+| --- | --- |
+| `model.keras` | the network for Keras 3, pixels to P(real) |
+| `tfjs/` | the same for TensorFlow.js, with its own `detector.json` |
+| `detector.json` | classes, input, threshold, figures, origin, sha256 of the model file |
+| `config.json`, `metrics.json`, `history.csv`, `plots/` | options, figures and curves of the training |
+| `SHA256SUMS` | sha256 of every file (at the top of the repository): `sha256sum --check SHA256SUMS` |"""
+
+
+def space_card(repo: str, gradio: str) -> ModelCard:
+    """The card of the Space that serves ``repo``, with the version of Gradio that it is pinned to."""
+    metadata = SpaceCardData(
+        title="DeepFaceDetect",
+        emoji="🔎",
+        sdk="gradio",
+        sdk_version=gradio,
+        python_version="3.11",
+        app_file="app.py",
+        license="mit",
+        models=[repo],
+        short_description="Real face photograph, or made by StyleGAN?",
+    )
+    return ModelCard(
+        f"---\n{metadata.to_yaml()}\n---\n\n# DeepFaceDetect\n\nIs this face a photograph, or did StyleGAN make it? "
+        f"The model is [{repo}](https://huggingface.co/{repo}), at the commit that the variable `DETECTOR_REPO` names. "
+        "A score is evidence, not proof: never accuse anyone on it alone.\n"
+    )
