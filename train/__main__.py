@@ -1,6 +1,7 @@
 """Fit, evaluate and apply the detectors.
 
     python -m train fetch --out DIR
+    python -m train explore --data DIR --out DIR
     python -m train fit custom --data DIR --out runs/custom
     python -m train evaluate runs/custom --data DIR --split test
     python -m train predict runs/custom PATH...
@@ -15,7 +16,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from train import data, evaluate, fetch, fit, models, predict, run
+from train import data, evaluate, explore, fetch, fit, models, predict, run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -28,6 +29,12 @@ def parser() -> argparse.ArgumentParser:
     p = commands.add_parser("fetch", help="download the Kaggle set")
     p.add_argument("--out", type=Path, required=True, help="folder to download into")
     p.set_defaults(command=fetch.fetch)
+
+    p = commands.add_parser("explore", help="look at a dataset: an HTML report and its numbers")
+    p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
+    p.add_argument("--out", type=Path, required=True, help="folder for explore.html and explore.json")
+    p.add_argument("--seed", type=int, default=0, help="chooses the faces of the contact sheets")
+    p.set_defaults(command=explore.explore)
 
     p = commands.add_parser("fit", help="train a model", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     p.add_argument("model", choices=sorted(models.BUILDERS))
