@@ -7,7 +7,6 @@ import argparse
 import collections
 import functools
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -63,7 +62,8 @@ def explore(args: argparse.Namespace) -> None:
         "duplicates": duplicates(readable, root),
     }
     both = len({photo.label for photo in readable}) == len(CLASS_NAMES)
-    numbers["findings"] = findings(numbers) + (data.encoding_leaks(readable) if both else [])
+    leaks = data.encoding_leaks(readable) if both else []
+    numbers["findings"] = findings(numbers) + [line[0].upper() + line[1:] for line in leaks]
 
     shown = [photo for photo in readable if photo.split == readable[0].split]
     by_class = {
@@ -312,19 +312,21 @@ def spectrum_numbers(spectra: dict[str, np.ndarray]) -> dict:
     return numbers
 
 
-def verdict(test: dict, place: Callable[[int], str]) -> dict:
-    """A test's k numbers in a few: how many differ, and where a single one tells the classes apart best.
+def verdict(what: str, test: dict, places: list[str]) -> dict:
+    """A test's k numbers in one row: how many differ, and where a single one tells the classes apart best.
 
     Args:
+        what: heads the row.
         test: from `compare`.
-        place: names the i-th number for people.
+        places: k names of the numbers, for people.
     """
     strongest = int(np.argmax(np.abs(np.array(test["fake_above_real"]) - 0.5)))
     return {
+        "what": what,
         "differ": f"{sum(p < FALSE_DISCOVERY_RATE for p in test['p'])} of {len(test['p'])}",
-        "strongest": place(strongest),
-        "p there": f"{test['p'][strongest]:.2g}",
-        "fake above real there": f"{test['fake_above_real'][strongest]:.2f}",
+        "most at": places[strongest],
+        "fake above real": test["fake_above_real"][strongest],
+        "p": test["p"][strongest],
     }
 
 
@@ -367,7 +369,7 @@ def report(numbers: dict, sheets: dict[str, np.ndarray]) -> str:
     sections["Colours"] = [
         html.text(
             f"Lines: mean histogram. Bands: {BAND[0]}th to {BAND[1]}th percentile over the images. "
-            "Grey ticks below: levels where the classes differ."
+            "Black ticks: levels where the classes differ."
         ),
         *(html.figure(*_colour_figure(channel, of_channel)) for channel, of_channel in channels.items()),
     ]
@@ -380,28 +382,21 @@ def report(numbers: dict, sheets: dict[str, np.ndarray]) -> str:
         html.figure(*_spectrum_figure(spectrum)),
     ]
     if "test" in spectrum:
-        width = 256 // BINS
-        sections["Colours"].append(
+        sections["Frequencies"].append(html.figure(*_difference_figure(spectrum)))
+        levels = [f"{first} to {first + 256 // BINS - 1}" for first in numbers["colour"]["first_levels"]]
+        frequencies = [f"{frequency:.3f}" for frequency in spectrum["cycles_per_pixel"]]
+        sections["Do the classes differ?"] = [
             html.table(
-                [
-                    {"channel": channel}
-                    | verdict(of_channel["test"], lambda i: f"levels {i * width} to {i * width + width - 1}")
-                    for channel, of_channel in channels.items()
-                ]
-            )
-        )
-        sections["Frequencies"] += [
-            html.figure(*_difference_figure(spectrum)),
-            html.table([verdict(spectrum["test"], lambda i: f"{spectrum['cycles_per_pixel'][i]:.3f} cycles a pixel")]),
-        ]
-        sections["How the classes were compared"] = [
+                [verdict(f"{channel} levels", channels[channel]["test"], levels) for channel in CHANNELS]
+                + [verdict("cycles a pixel", spectrum["test"], frequencies)]
+            ),
             html.text(
                 "Each level or frequency is one Mann-Whitney U test on one value an image, corrected for their number "
                 f"by Benjamini and Yekutieli: of the differences counted here, at most {FALSE_DISCOVERY_RATE:.0%} are "
-                "expected to be chance. “Fake above real” is the chance that a random fake has more there than a "
-                "random real photo: 0.50 is no difference, 0.00 or 1.00 would tell the classes apart alone. With many "
-                "images even a tiny difference is certain, so look at that number first."
-            )
+                "expected to be chance. “Fake above real” is the chance that a random fake has more of it than a "
+                "random real photo, where that is farthest from chance: 0.5 is no difference, 0 or 1 would tell the "
+                "classes apart alone. With many images even a tiny difference is certain, so look at that number first."
+            ),
         ]
     return html.page(f"What is in {dataset['name']}", sections)
 
@@ -452,7 +447,7 @@ def _sheet_figure(name: str, sheet: np.ndarray):
     axes = drawing.add_axes((0, 0, 1, 1))
     axes.imshow(sheet, interpolation="nearest", aspect="auto")
     axes.axis("off")
-    return drawing, f"Contact sheet of {name} images", f"{name}, chosen at random"
+    return drawing, f"Contact sheet of {name} images", f"{name.capitalize()}, chosen at random"
 
 
 def _colour_figure(channel: str, of_channel: dict):
@@ -464,7 +459,7 @@ def _colour_figure(channel: str, of_channel: dict):
             _curve(axes, middles, of_channel[name], COLOURS[name], name)
     if "test" in of_channel:
         differ = middles[np.array(of_channel["test"]["p"]) < FALSE_DISCOVERY_RATE]
-        axes.plot(differ, np.zeros(len(differ)), "|", color="grey", transform=axes.get_xaxis_transform(), clip_on=False)
+        axes.plot(differ, np.full(len(differ), 0.03), "|", color="black", transform=axes.get_xaxis_transform())
     axes.set(xlim=(0, 256), xticks=range(0, 257, 64))
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.1%}")

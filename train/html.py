@@ -23,14 +23,18 @@ body { margin: 0; background: var(--paper); color: var(--ink); font: 1rem/1.5 sy
 main { max-width: 76rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
 h1, h2 { margin: 0; line-height: 1.2; overflow-wrap: anywhere; }
 section {
-  display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; align-items: start;
+  display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start;
   margin-top: 1.5rem; padding-top: 1.5rem; border-top: 1px solid var(--line);
 }
-section > h2, section > p, section > ul { grid-column: 1 / -1; max-width: 48rem; margin: 0; overflow-wrap: anywhere; }
+section > h2 { flex: 1 0 100%; }
+section > p, section > ul {
+  flex: 1 0 100%; margin: 0; padding-right: max(0px, 100% - 48rem); overflow-wrap: anywhere;
+}
+.table, figure { flex: 1 1 20rem; min-width: 0; max-width: 100%; }
 ul { padding-left: 1.25rem; }
 .table { overflow-x: auto; border: 1px solid var(--line); border-radius: 0.75rem; background: var(--card); }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.4rem 0.75rem; text-align: left; vertical-align: top; }
+th, td { padding: 0.4rem 0.6rem; text-align: left; vertical-align: top; }
 th { color: var(--quiet); font-size: 0.9rem; font-weight: 600; }
 tbody tr { border-top: 1px solid var(--line); }
 .number { text-align: right; white-space: nowrap; }
@@ -71,13 +75,16 @@ def items(lines: list[str]) -> str:
 
 
 def table(rows: list[dict]) -> str:
-    """A table of rows with equal keys, which head the columns; columns of numbers stand to the right."""
+    """A table of rows with equal keys, which head the columns; columns of numbers stand to the right.
+
+    Whole numbers get thousands separators, others three significant digits; format them beforehand for more.
+    """
     kinds = {
         key: ' class="number"' if all(isinstance(row[key], int | float) for row in rows) else "" for key in rows[0]
     }
 
     def cell(tag: str, key: str, value) -> str:
-        shown = f"{value:,}" if isinstance(value, int) else str(value)
+        shown = {int: "{:,}", float: "{:.3g}"}.get(type(value), "{}").format(value)
         return f"<{tag}{kinds[key]}>{escape(shown)}</{tag}>"
 
     head = "".join(cell("th", key, key) for key in rows[0])
