@@ -247,6 +247,7 @@ def batches(
     cached: dict[str, np.ndarray] | None = None,
     training_seed: tuple[int, int] | None = None,
     zoom: float = 0.0,
+    flip: bool = True,
 ) -> tf.data.Dataset:
     """Feed photos to a model in their order, or, for training, shuffled and augmented.
 
@@ -258,6 +259,7 @@ def batches(
             horizontally at random, both reproducible from these two numbers alone, so that a resumed
             training sees what an uninterrupted one would have seen.
         zoom: with training_seed, the largest share (0..1) of height and width that a random crop cuts away.
+        flip: with training_seed, whether images are flipped at all.
 
     Returns:
         Dataset of (float32 (batch, INPUT_SIZE, INPUT_SIZE, 3) RGB 0..255, float32 (batch, 1) label 0 or 1).
@@ -270,7 +272,7 @@ def batches(
     if training_seed is not None:
         random = np.random.default_rng(training_seed)
         order = random.permutation(order)
-        flips = random.random(len(photos)) < 0.5
+        flips = (random.random(len(photos)) < 0.5) & flip
         crops = random.random((len(photos), 3))
         crops[:, 0] = 1 - zoom * crops[:, 0]
     labels = np.array([[photo.label] for photo in photos], "float32")
