@@ -128,6 +128,15 @@ def test_training_is_shuffled_and_flipped_by_seed_and_epoch(dataset):
     assert 0 < sum(mirrored) < len(photos)
 
 
+def test_flips_can_be_left_out(dataset):
+    photos = data.list_photos(dataset / "train", "train")
+    flipped = images_of(data.batches(photos, 7, training_seed=(0, 0)))
+    upright = images_of(data.batches(photos, 7, training_seed=(0, 0), flip=False))
+    order = np.random.default_rng((0, 0)).permutation(len(photos))
+    np.testing.assert_array_equal(upright, images_of(data.batches([photos[i] for i in order], 7)))
+    assert not np.array_equal(upright, flipped)
+
+
 def test_labels_follow_the_shuffled_images(dataset):
     photos = data.list_photos(dataset / "train", "train")
     plain = images_of(data.batches(photos, 7))

@@ -1,7 +1,9 @@
 """Fit, evaluate and apply the detectors.
 
     python -m train fetch --out DIR
+    python -m train explore --data DIR --out DIR
     python -m train fit custom --data DIR --out runs/custom
+    python -m train tune custom --data DIR --out runs/tune --trials 30
     python -m train evaluate runs/custom --data DIR --split test
     python -m train ensemble runs/custom runs/xception --data DIR --out runs/ensemble
     python -m train predict runs/custom PATH...
@@ -16,7 +18,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from train import data, ensemble, evaluate, fetch, fit, models, predict, run
+from train import data, ensemble, evaluate, explore, fetch, fit, models, predict, run, tune
 
 
 def source(text: str) -> tuple[str, Path]:
@@ -37,6 +39,12 @@ def parser() -> argparse.ArgumentParser:
     p = commands.add_parser("fetch", help="download the Kaggle set")
     p.add_argument("--out", type=Path, required=True, help="folder to download into")
     p.set_defaults(command=fetch.fetch)
+
+    p = commands.add_parser("explore", help="look at a dataset: an HTML report and its numbers")
+    p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
+    p.add_argument("--out", type=Path, required=True, help="folder for explore.html and explore.json")
+    p.add_argument("--seed", type=int, default=0, help="chooses the faces of the contact sheets")
+    p.set_defaults(command=explore.explore)
 
     p = commands.add_parser("fit", help="train a model", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     p.add_argument("model", choices=sorted(models.NAMES))
@@ -59,6 +67,19 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--cache", action="store_true", help="keep the decoded images in memory")
     p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
     p.set_defaults(command=fit.fit)
+
+    p = commands.add_parser(
+        "tune", help="search for better settings", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    p.add_argument("model", choices=["custom"])
+    p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
+    p.add_argument("--out", type=Path, required=True, help="folder of the search; given again, the search goes on")
+    p.add_argument("--trials", type=int, default=30, help="trials in all, those of an earlier start included")
+    p.add_argument("--epochs", type=int, default=5, help="of each trial, unless it is given up before")
+    p.add_argument("--batch-size", type=int, default=128)
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
+    p.set_defaults(command=tune.tune)
 
     p = commands.add_parser("ensemble", help="join trained models into one")
     p.add_argument("run", type=Path, nargs="+", help="the members")
@@ -95,7 +116,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; `fit` goes on with --resume", file=sys.stderr)
+        print("interrupted; `tune` goes on when started again, `fit` with --resume", file=sys.stderr)
         return 130
 
 

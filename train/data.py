@@ -272,6 +272,7 @@ def batches(
     read: Callable[[str], np.ndarray] = read_photo,
     training_seed: tuple[int, int] | None = None,
     zoom: float = 0.0,
+    flip: bool = True,
     mirror: bool = False,
 ) -> tf.data.Dataset:
     """Feed photos to a model in their order, or, for training, shuffled and augmented.
@@ -286,6 +287,7 @@ def batches(
             horizontally at random, both reproducible from these two numbers alone, so that a resumed
             training sees what an uninterrupted one would have seen.
         zoom: with training_seed, the largest share (0..1) of height and width that a random crop cuts away.
+        flip: with training_seed, whether images are flipped at all.
         mirror: without training_seed, flip every image horizontally.
 
     Returns:
@@ -298,7 +300,7 @@ def batches(
     if training_seed is not None:
         random = np.random.default_rng(training_seed)
         order = random.permutation(order)
-        flips = random.random(len(photos)) < 0.5
+        flips = (random.random(len(photos)) < 0.5) & flip
         crops = random.random((len(photos), 3))
         crops[:, 0] = 1 - zoom * crops[:, 0]
 

@@ -6,6 +6,7 @@ from keras import layers
 
 from train.spec import INPUT_SIZE, RESIZE, SCALE
 
+CUSTOM_FILTERS = (32, 64, 128)
 RESIDUAL_SIZE = 256  # The 140k set's own size: nothing is resampled, so the generator's traces stay.
 
 P_REAL = "p_real"  # The last layer of every network; its logit is what calibration divides.
@@ -21,24 +22,31 @@ def _inputs(size: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     return pixels, layers.Resizing(size, size, interpolation=RESIZE, name=RESIZE_LAYER)(pixels)
 
 
-def _custom_body(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Three convolutions with max-pooling, flattened, on pixels 0..1."""
-    for filters in (32, 64, 128):
-        x = layers.Conv2D(filters, 3, activation="relu")(x)
+def _custom_body(x: keras.KerasTensor, filters: tuple[int, ...]) -> keras.KerasTensor:
+    """Convolutions with max-pooling, flattened, on pixels 0..1."""
+    for count in filters:
+        x = layers.Conv2D(count, 3, activation="relu")(x)
         x = layers.MaxPooling2D()(x)
     return layers.Flatten()(x)
 
 
-def custom() -> keras.Model:
-    """The custom CNN: three convolutions with max-pooling, then two dense layers; 11,169,089 parameters.
+def custom(filters: tuple[int, ...] = CUSTOM_FILTERS, dense_units: int = 128, dropout: float = 0.0) -> keras.Model:
+    """The custom CNN: convolutions with max-pooling, then two dense layers; 11,169,089 parameters by default.
+
+    Args:
+        filters: of each convolution, in order.
+        dense_units: of the layer before the last.
+        dropout: share (0..1) of those units that each training step leaves out; 0 adds no layer.
 
     Returns:
         A model from float32 (batch, height, width, 3), RGB 0..255, any height and width,
         to float32 (batch, 1), P(real) 0..1. Resizing and scaling are its first layers.
     """
     pixels, x = _inputs(INPUT_SIZE)
-    x = _custom_body(layers.Rescaling(SCALE, name="scale")(x))
-    x = layers.Dense(128, activation="relu")(x)
+    x = _custom_body(layers.Rescaling(SCALE, name="scale")(x), filters)
+    x = layers.Dense(dense_units, activation="relu")(x)
+    if dropout:
+        x = layers.Dropout(dropout)(x)
     return keras.Model(pixels, layers.Dense(1, activation="sigmoid", name=P_REAL)(x), name="custom")
 
 
@@ -65,7 +73,7 @@ def custom_histogram() -> keras.Model:
     pixels, x = _inputs(INPUT_SIZE)
     x = layers.Rescaling(SCALE, name="scale")(x)
     colors = layers.Dense(32, activation="relu")(_color_histogram(x))
-    x = layers.Dense(128, activation="relu")(_custom_body(x))
+    x = layers.Dense(128, activation="relu")(_custom_body(x, CUSTOM_FILTERS))
     x = layers.Concatenate()([x, colors])
     return keras.Model(pixels, layers.Dense(1, activation="sigmoid", name=P_REAL)(x), name="custom_histogram")
 

@@ -1,0 +1,275 @@
+"""Search for better settings of the custom CNN: resumable, the same search from the same seed.
+
+    python -m train tune custom --data DIR --out runs/tune --trials 30
+
+The folder holds ``study.db`` (Optuna's, which ``optuna-dashboard`` can show, too), ``config.json``, the ranked
+trials as ``ranking.csv`` and ``ranking.md``, and ``plots/tuning.png``.
+"""
+
+import argparse
+import functools
+import math
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import optuna
+from matplotlib.figure import Figure
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from train import data, models, run
+from train.photo import read_photo
+
+STUDY = "study.db"
+RANKING = "ranking"
+
+SPACE = {
+    "first_filters": CategoricalDistribution((16, 32, 48)),
+    "convolutions": IntDistribution(3, 5),
+    "dense_units": CategoricalDistribution((64, 128, 256)),
+    "dropout": FloatDistribution(0.0, 0.6, step=0.1),
+    "optimizer": CategoricalDistribution(("adam", "adamw", "rmsprop", "sgd")),
+    "learning_rate": FloatDistribution(1e-4, 1e-2, log=True),
+    "flip": CategoricalDistribution((True, False)),
+    "zoom": FloatDistribution(0.0, 0.4, step=0.1),
+}
+# What `fit` does by itself; the first trial, so that the ranking shows what the search gains.
+DEFAULTS = {
+    "first_filters": 32,
+    "convolutions": 3,
+    "dense_units": 128,
+    "dropout": 0.0,
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "flip": True,
+    "zoom": 0.0,
+}
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": functools.partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
+}
+MOST_FILTERS = 256
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+ENOUGH_TO_EXPLAIN = 10  # Completed trials; the importance of a setting is noise below.
+
+
+def tune(args: argparse.Namespace) -> None:
+    """Run trials until ``args.out`` holds ``args.trials`` of them, then rank them.
+
+    Settings are proposed by the tree-structured Parzen estimator (Bergstra et al. 2011), and a trial whose lowest
+    validation loss so far is above the median of the earlier trials at that epoch is pruned (Golovin et al. 2017,
+    "Google Vizier"). The test split is never read. Each proposal follows from the seed and the trials before it,
+    and a killed trial counts for nothing: a search that was killed and started again ends as an uninterrupted one.
+
+    Raises:
+        data.DataError: the dataset can't be trained on.
+        run.RunError: ``args.out`` holds a search with other options.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+        tf.get_logger().setLevel("ERROR")  # It warns of each new network's tracing.
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+    out = Path(args.out)
+    photos = data.load_checked(args.data, ("train", "valid"), allow_duplicates=args.allow_duplicates)
+    config = {
+        "model": args.model,
+        "options": {key: getattr(args, key) for key in ("epochs", "batch_size", "seed")},
+        "search": {name: str(distribution) for name, distribution in SPACE.items()},
+        "dataset": {"names": [args.data.resolve().name]} | data.fingerprint(photos),
+        "versions": run.versions(),
+    }
+    if before := run.read_json(out, run.CONFIG):
+        changed = [key for key in ("model", "options", "search", "dataset") if before.get(key) != config[key]]
+        if changed:
+            raise run.RunError(f"{out} was tuned with another {' and '.join(changed)}; choose another --out.")
+    out.mkdir(parents=True, exist_ok=True)
+    run.write_json(out / run.CONFIG, config)
+
+    study = optuna.create_study(
+        storage=f"sqlite:///{out / STUDY}",
+        study_name=args.model,
+        pruner=optuna.pruners.MedianPruner(),
+        load_if_exists=True,
+    )
+    for killed in study.get_trials(states=(TrialState.RUNNING,)):
+        study.tell(killed.number, state=TrialState.FAIL)
+    read = data.cached_reader(photos) if len(finished(study)) < args.trials else read_photo
+    while (done := len(finished(study))) < args.trials:
+        trial = propose(study, args.seed, done)
+        settings = ", ".join(f"{name} {shown(value)}" for name, value in trial.params.items())
+        print(f"\ntrial {done + 1} of {args.trials}: {settings}")
+        value = attempt(trial, photos, read, args.epochs, args.batch_size, args.seed)
+        study.tell(trial, value, TrialState.PRUNED if value is None else TrialState.COMPLETE)
+
+    rows = ranking(study)
+    run.write_csv(out / f"{RANKING}.csv", rows)
+    (out / f"{RANKING}.md").write_text(markdown(rows))
+    plot(study, out / run.PLOTS)
+    print("", markdown(rows), how_to_train(rows[0], args.data, args.batch_size), sep="\n")
+
+
+def finished(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that count, in their order: completed or pruned, not killed."""
+    return study.get_trials(states=FINISHED)
+
+
+def propose(study: optuna.Study, seed: int, done: int) -> optuna.Trial:
+    """Ask for the next settings, reproducibly: a sampler that went on in memory could not be resumed."""
+    if not done and not study.get_trials(states=(TrialState.WAITING,)):
+        study.enqueue_trial(DEFAULTS)
+    study.sampler = optuna.samplers.TPESampler(seed=int(np.random.SeedSequence((seed, done)).generate_state(1)[0]))
+    return study.ask(SPACE)
+
+
+def attempt(
+    trial: optuna.Trial,
+    photos: list[data.Photo],
+    read: Callable[[str], np.ndarray],
+    epochs: int,
+    batch_size: int,
+    seed: int,
+) -> float | None:
+    """Train one trial's network; returns its lowest validation loss, or None if it was pruned."""
+    settings = trial.params
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = models.custom(filters(settings), settings["dense_units"], settings["dropout"])
+    model.compile(
+        optimizer=OPTIMIZERS[settings["optimizer"]](settings["learning_rate"]),
+        loss="binary_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False,  # As in `fit`.
+    )
+    trial.set_user_attr("parameters", model.count_params())
+
+    training = [photo for photo in photos if photo.split == "train"]
+    validation = [photo for photo in photos if photo.split == "valid"]
+    lowest = math.inf
+    for epoch in range(epochs):
+        log = model.fit(
+            data.batches(
+                training,
+                batch_size,
+                read=read,
+                training_seed=(seed, epoch),
+                zoom=settings["zoom"],
+                flip=settings["flip"],
+            ),
+            validation_data=data.batches(validation, batch_size, read=read),
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+        ).history
+        loss = log["val_loss"][0]
+        if not math.isfinite(loss):
+            return None
+        if loss < lowest:
+            lowest = loss
+            trial.set_user_attr("val_accuracy", log["val_accuracy"][0])
+        trial.report(loss, epoch + 1)
+        if epoch + 1 < epochs and trial.should_prune():
+            return None
+    return lowest
+
+
+def filters(settings: dict) -> tuple[int, ...]:
+    """Filters of each convolution: doubled from one to the next, up to MOST_FILTERS."""
+    return tuple(min(settings["first_filters"] * 2**i, MOST_FILTERS) for i in range(settings["convolutions"]))
+
+
+def lowest_loss(trial: FrozenTrial) -> float:
+    """Lowest validation loss of a trial's epochs; infinity if it diverged in the first."""
+    return min(trial.intermediate_values.values(), default=math.inf)
+
+
+def ranking(study: optuna.Study) -> list[dict]:
+    """One row a trial: completed ones by their lowest validation loss, then pruned ones by theirs.
+
+    ``val_accuracy`` is that of the epoch of the lowest loss; ``epochs`` were trained without diverging.
+    """
+    trials = sorted(
+        enumerate(finished(study), start=1), key=lambda n: (n[1].state != TrialState.COMPLETE, lowest_loss(n[1]))
+    )
+    return [
+        {
+            "rank": rank,
+            "trial": number,
+            "state": trial.state.name.lower(),
+            "val_loss": lowest_loss(trial),
+            "val_accuracy": trial.user_attrs.get("val_accuracy", math.nan),
+            "epochs": len(trial.intermediate_values),
+            "parameters": trial.user_attrs["parameters"],
+        }
+        | {name: trial.params[name] for name in SPACE}
+        for rank, (number, trial) in enumerate(trials, start=1)
+    ]
+
+
+def shown(value) -> str:
+    """A number or word for people: floats with four significant digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def markdown(rows: list[dict]) -> str:
+    """Rows of equal keys as a Markdown table."""
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *([shown(value) for value in row.values()] for row in rows)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def how_to_train(row: dict, folder: Path, batch_size: int) -> str:
+    """What to change, and the command to run, to train a row of the ranking with `fit`."""
+    changes = []
+    if any(row[name] != DEFAULTS[name] for name in ("first_filters", "convolutions", "dense_units", "dropout")):
+        changes.append(
+            "in train/models.py, the defaults of custom() to "
+            f"filters={filters(row)}, dense_units={row['dense_units']}, dropout={shown(row['dropout'])}"
+        )
+    if row["optimizer"] != DEFAULTS["optimizer"]:
+        made = OPTIMIZERS[row["optimizer"]](row["learning_rate"])
+        momentum = ", momentum=0.9, nesterov=True" if row["optimizer"] == "sgd" else ""
+        changes.append(
+            f"in train/fit.py, the optimizer to keras.optimizers.{type(made).__name__}(args.learning_rate{momentum})"
+        )
+    if row["flip"] != DEFAULTS["flip"]:
+        changes.append("in train/fit.py, the training batches to data.batches(..., flip=False)")
+    command = (
+        f"python -m train fit custom --data {shlex.quote(str(folder))} --out runs/tuned --batch-size {batch_size} "
+        f"--learning-rate {shown(row['learning_rate'])} --zoom {shown(row['zoom'])}"
+    )
+    change = "".join(f"  change {line}\n" for line in changes)
+    return f"To train the first of them until it stops improving:\n{change}  {command}"
+
+
+def plot(study: optuna.Study, folder: Path) -> None:
+    """Write tuning.png: the trials' losses in their order, and which settings mattered (PED-ANOVA, Watanabe 2023)."""
+    trials = list(enumerate(finished(study), start=1))
+    completed = [(number, trial.value) for number, trial in trials if trial.state == TrialState.COMPLETE]
+    pruned = [(number, lowest_loss(trial)) for number, trial in trials if trial.state == TrialState.PRUNED]
+    explained = len(completed) >= ENOUGH_TO_EXPLAIN
+
+    drawing = Figure(figsize=(10 if explained else 5, 4), layout="constrained")
+    axes = drawing.subplots(1, 1 + explained, squeeze=False)[0]
+    for points, marker, label in ((completed, "o", "completed"), (pruned, "x", "pruned")):
+        axes[0].plot(*zip(*points) if points else ([], []), marker, label=label)
+    if completed:
+        numbers, losses = zip(*completed)
+        axes[0].step(numbers, np.minimum.accumulate(losses), where="post", color="grey", label="best so far")
+    axes[0].set(xlabel="trial", ylabel="lowest validation loss")
+    axes[0].xaxis.get_major_locator().set_params(integer=True)
+    axes[0].grid(alpha=0.3)
+    axes[0].legend()
+    if explained:
+        importances = optuna.importance.get_param_importances(study)
+        axes[1].barh(list(importances), list(importances.values()))
+        axes[1].invert_yaxis()
+        axes[1].set(xlabel="importance for the validation loss, sum 1")
+        axes[1].grid(alpha=0.3, axis="x")
+    folder.mkdir(parents=True, exist_ok=True)
+    drawing.savefig(folder / "tuning.png", dpi=120)
