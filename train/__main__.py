@@ -6,6 +6,7 @@
     python -m train tune custom --data DIR --out runs/tune --trials 30
     python -m train evaluate runs/custom --data DIR --split test
     python -m train ensemble runs/custom runs/xception --data DIR --out runs/ensemble
+    python -m train report runs/custom --out report.html
     python -m train predict runs/custom PATH...
 
 `python -m train COMMAND --help` lists each command's options.
@@ -18,7 +19,20 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from train import data, ensemble, evaluate, explore, fetch, fit, models, predict, run, tune
+from train import (  # noqa: E402
+    data,
+    ensemble,
+    evaluate,
+    explore,
+    fetch,
+    fit,
+    learning_curve,
+    models,
+    predict,
+    report,
+    run,
+    tune,
+)
 
 
 def source(text: str) -> tuple[str, Path]:
@@ -51,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
     p.add_argument("--extra", type=Path, action="append", default=[], help="more training images: fake/ and real/")
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
+    p.add_argument("--train-size", type=int, metavar="N", help="train on N images alone, half of each class")
     p.add_argument("--epochs", type=int, default=10)
     p.add_argument("--batch-size", type=int, default=128)
     p.add_argument("--learning-rate", type=float, default=1e-3)
@@ -98,6 +113,16 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, help="folder for a comparison of the runs")
     p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
     p.set_defaults(command=evaluate.evaluate)
+
+    p = commands.add_parser("report", help="write one page about trained models")
+    p.add_argument("run", type=Path, nargs="+")
+    p.add_argument("--out", type=Path, required=True, help="HTML file to write")
+    p.set_defaults(command=report.report)
+
+    p = commands.add_parser("learning-curve", help="compare runs by the number of their training images")
+    p.add_argument("run", type=Path, nargs="+")
+    p.add_argument("--out", type=Path, required=True, help="folder to write")
+    p.set_defaults(command=learning_curve.learning_curve)
 
     p = commands.add_parser("predict", help="judge photos")
     p.add_argument("run", type=Path)

@@ -168,6 +168,22 @@ def check(photos: list[Photo], allow_duplicates: bool = False) -> list[Photo]:
     return readable
 
 
+def balanced_subset(photos: list[Photo], count: int) -> list[Photo]:
+    """The first ``count // 2`` photos of each class in the order of their content's hash: larger subsets hold
+    smaller ones, whatever the files are called.
+
+    Raises:
+        DataError: a class has fewer.
+    """
+    chosen = []
+    for label, name in enumerate(CLASS_NAMES):
+        of_class = sorted((photo for photo in photos if photo.label == label), key=lambda photo: photo.sha256)
+        if len(of_class) < count // 2:
+            raise DataError(f"{count} training images need {count // 2} {name} ones; there are {len(of_class)}.")
+        chosen += of_class[: count // 2]
+    return chosen
+
+
 def encoding_leaks(photos: list[Photo]) -> list[str]:
     """Say where the classes differ in storage rather than in content: a model would learn that difference.
 

@@ -43,6 +43,11 @@ def fit(args: argparse.Namespace) -> None:
     frozen = args.model in models.BACKBONES
     splits = ("train", "valid", *({"test"} & data.find_splits(args.data).keys()))
     photos = data.load_checked(args.data, splits, args.extra, args.allow_duplicates)
+    training = [photo for photo in photos if photo.split == "train"]
+    if args.train_size:
+        training = data.balanced_subset(training, args.train_size)
+    photos = training + [photo for photo in photos if photo.split != "train"]
+    validation = [photo for photo in photos if photo.split == "valid"]
     config = {
         "model": args.model,
         "options": {key: getattr(args, key) for key in OPTIONS},
@@ -60,8 +65,6 @@ def fit(args: argparse.Namespace) -> None:
     run.write_json(out / run.CONFIG, config | {"epochs": args.epochs, "patience": args.patience})
     model.summary()
 
-    training = [photo for photo in photos if photo.split == "train"]
-    validation = [photo for photo in photos if photo.split == "valid"]
     read = data.cached_reader(photos) if args.cache else read_photo
     size = models.input_size(model)
 

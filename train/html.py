@@ -104,7 +104,12 @@ def figure(drawing: Figure, alt: str, caption: str) -> str:
     """
     stream = io.BytesIO()
     drawing.savefig(stream, format="png", dpi=160)
-    content = base64.b64encode(stream.getvalue()).decode()
+    return picture(stream.getvalue(), alt, caption)
+
+
+def picture(png: bytes, alt: str, caption: str) -> str:
+    """A PNG file's content inside the page, above its caption; words as in `figure`."""
+    content = base64.b64encode(png).decode()
     return (
         f'<figure><img alt="{escape(alt)}" src="data:image/png;base64,{content}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"

@@ -118,7 +118,7 @@ def unsure_band(labels: np.ndarray, p_real: np.ndarray, threshold: float) -> tup
     distance = np.abs(logit(np.clip(p_real, 1e-7, 1 - 1e-7)) - logit(threshold))
     widest = np.quantile(distance, 1 - SURE_COVERAGE)
     for half in [0.0, *np.sort(distance[distance < widest]), widest]:
-        half = np.nextafter(half, np.inf) if half else 0.0
+        half *= 1 + 1e-6  # So that the photo at this distance lies inside, whatever the rounding.
         low, high = expit(logit(threshold) - half), expit(logit(threshold) + half)
         accuracy = outside_band(labels, p_real, low, high)["accuracy"]
         if accuracy is not None and accuracy >= SURE_ACCURACY:

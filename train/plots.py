@@ -80,3 +80,19 @@ def robustness(figures: dict, folder: Path) -> None:
         axis.text(column, row, f"{values[row, column]:.3f}", ha="center", va="center", color=color)
     axis.set(title="ROC AUC", xlabel="JPEG quality", ylabel="size, pixels")
     _save(figure, folder, "robustness")
+
+
+def learning_curve(rows: list[dict], folder: Path) -> None:
+    """Accuracy with its interval over the number of training images, a line for each model."""
+    figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
+    for model in dict.fromkeys(row["model"] for row in rows):
+        of_model = [row for row in rows if row["model"] == model]
+        images, accuracy = ([row[key] for row in of_model] for key in ("images", "accuracy"))
+        bars = [[row["accuracy"] - row["low"] for row in of_model], [row["high"] - row["accuracy"] for row in of_model]]
+        axis.errorbar(images, accuracy, bars, marker="o", capsize=4, label=model)
+    axis.set(xlabel="training images", ylabel="test accuracy", xscale="log")
+    axis.set_xticks(sorted({row["images"] for row in rows}), sorted({row["images"] for row in rows}))
+    axis.minorticks_off()
+    axis.grid(alpha=0.3)
+    axis.legend()
+    _save(figure, folder, "learning-curve")

@@ -68,6 +68,18 @@ def read_json(run: Path, name: str) -> dict:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
+def read_figures(run: Path) -> dict:
+    """Read metrics.json of a run that was evaluated on a test split.
+
+    Raises:
+        RunError: it was not.
+    """
+    figures = read_json(run, METRICS)
+    if "test" not in figures.get("splits", {}):
+        raise RunError(f"{run} has no test figures; run `python -m train evaluate {run} --data DIR` first.")
+    return figures
+
+
 def save_model(model: keras.Model, path: Path) -> None:
     """Save in the .keras format; beside, then rename."""
     partial = path.with_name("partial-" + path.name)

@@ -1,0 +1,41 @@
+"""What more data would bring: figures of runs that differ in the number of training images.
+
+    for n in 200 400 800 1600; do python -m train fit custom --data DIR --train-size $n --out runs/custom-$n; done
+    python -m train learning-curve runs/custom-200 runs/custom-400 runs/custom-800 runs/custom-1600 --out runs/curve
+"""
+
+import argparse
+
+from train import plots, run
+
+
+def learning_curve(args: argparse.Namespace) -> None:
+    """Write learning-curve.csv and learning-curve.png of the runs, in order of their training images.
+
+    Raises:
+        run.RunError: a run was not evaluated.
+    """
+    rows = []
+    for folder in args.run:
+        config, test = run.read_json(folder, run.CONFIG), run.read_figures(folder)["splits"]["test"]
+        low, high = test["at_threshold"]["accuracy_interval_95"]
+        counts = config["dataset"]["counts"]
+        rows.append(
+            {
+                "model": config["model"],
+                "images": sum(count for name, count in counts.items() if name.startswith("train/")),
+                "accuracy": test["at_threshold"]["accuracy"],
+                "low": low,
+                "high": high,
+                "roc_auc": test["roc_auc"],
+            }
+        )
+    rows.sort(key=lambda row: (row["model"], row["images"]))
+    args.out.mkdir(parents=True, exist_ok=True)
+    run.write_csv(args.out / "learning-curve.csv", rows)
+    plots.learning_curve(rows, args.out)
+    for row in rows:
+        print(
+            f"{row['model']:18} {row['images']:7} images: accuracy {row['accuracy']:.3f} "
+            f"(95% {row['low']:.3f}..{row['high']:.3f}), ROC AUC {row['roc_auc']:.3f}"
+        )

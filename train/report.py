@@ -1,0 +1,125 @@
+"""One page for people about trained runs: figures, curves and limits, pictures inside.
+
+    python -m train report runs/custom runs/residual --out report.html
+"""
+
+import argparse
+from pathlib import Path
+
+from train import html, models, run
+from train.spec import CLASS_NAMES
+
+SPLIT_TITLES = {"test": "Test images", "valid": "Validation images (threshold and calibration were chosen on these)"}
+PICTURES = {  # File in plots/: alternative text, caption.
+    "training": ("Training curves", "Loss and accuracy over the epochs."),
+    "roc": ("ROC curves", "Fakes found against real photos called fake, over all thresholds."),
+    "confusion-test": ("Confusion matrix", "Verdicts on the test images, at the threshold."),
+    "reliability-test": ("Reliability diagram", "Of the photos given one P(real), how many are real."),
+    "robustness": ("Heat map of ROC AUC", "ROC AUC on test images made smaller and compressed again."),
+}
+
+
+def report(args: argparse.Namespace) -> None:
+    """Write the page about ``args.run`` to ``args.out``.
+
+    Raises:
+        run.RunError: a run was not evaluated.
+    """
+    runs = {folder: run.read_figures(folder) for folder in args.run}
+    sections = {"Figures on the test images": [html.table(summary(runs)), html.text(legend(runs))]}
+    if sources := other_sources(runs):
+        sections["Other sources"] = [
+            html.text("Images that no model was trained, tuned or calibrated on; accuracy of each class apart."),
+            html.table(sources),
+        ]
+    for folder, figures in runs.items():
+        sections[folder.name] = one_run(folder, figures)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(html.page("How well the detectors tell", sections))
+    print(args.out)
+
+
+def interval(at: dict) -> str:
+    """Accuracy and its 95% interval, in percent."""
+    low, high = at["accuracy_interval_95"]
+    return f"{at['accuracy']:.1%} ({low:.1%} to {high:.1%})"
+
+
+def summary(runs: dict[Path, dict]) -> list[dict]:
+    """One row a run, and one for each kind of network that none of them is."""
+    rows = []
+    for folder, figures in runs.items():
+        test = figures["splits"]["test"]
+        classes = test["at_threshold"]["classes"]
+        points = {f"{point['false_accusation']:.0%}": point["fakes_found"] for point in test["operating_points"]}
+        rows.append(
+            {
+                "run": folder.name,
+                "model": run.read_json(folder, run.CONFIG)["model"],
+                "accuracy (95% interval)": interval(test["at_threshold"]),
+                **{f"right on {name}": f"{classes[name]['recall']:.1%}" for name in CLASS_NAMES},
+                "ROC AUC": f"{test['roc_auc']:.3f}",
+                "calibration error": f"{test['calibration']['after']['ece']:.3f}",
+                **{f"fakes found at {rate} accused": f"{found:.1%}" for rate, found in points.items()},
+            }
+        )
+    trained = {row["model"] for row in rows}
+    missing = [name for name in models.NAMES if name not in trained]
+    return rows + [
+        dict.fromkeys(rows[0], "") | {"run": "-", "model": name, "accuracy (95% interval)": "not trained here"}
+        for name in missing
+    ]
+
+
+def legend(runs: dict[Path, dict]) -> str:
+    """How to read the table."""
+    images = next(iter(runs.values()))["splits"]["test"]["images"]
+    return (
+        f"{images['real']} real and {images['fake']} fake test images; a guess would be right on half of them. "
+        "Fakes found at 1% accused: the share of fakes found where one real photo of a hundred is called fake."
+    )
+
+
+def other_sources(runs: dict[Path, dict]) -> list[dict]:
+    """One row a run and source."""
+    rows = []
+    for folder, figures in runs.items():
+        for name, of_source in figures.get("extra", {}).items():
+            row = {"run": folder.name, "source": name}
+            for label in CLASS_NAMES:
+                right = of_source["accuracy"].get(label)
+                row[f"{label} images"] = of_source["images"].get(label, 0)
+                row[f"right on {label}"] = "-" if right is None else f"{right:.1%}"
+            both = of_source.get("all")
+            row["together (95% interval)"] = interval(both["at_threshold"]) if both else "-"
+            row["ROC AUC"] = f"{both['roc_auc']:.3f}" if both else "-"
+            rows.append(row)
+    return rows
+
+
+def one_run(folder: Path, figures: dict) -> list[str]:
+    """What the run is, its figures on each split, and its plots."""
+    config = run.read_json(folder, run.CONFIG)
+    counts = ", ".join(f"{count} {name}" for name, count in config["dataset"]["counts"].items())
+    unsure = figures["unsure"]
+    parts = [
+        html.text(f"{config['model']}, on {' + '.join(config['dataset']['names'])} ({counts})."),
+        html.text(
+            f"Called real from P(real) {figures['threshold']:.3f} on ({figures['threshold_from']}). Unsure from "
+            f"{unsure['low']:.3f} to {unsure['high']:.3f}: {unsure['coverage']:.0%} of the {unsure['measured_on']} "
+            f"images lie outside, {unsure['accuracy']:.1%} of them judged right. Temperature "
+            f"{figures['temperature']:.2f}."
+        ),
+    ]
+    for split in (name for name in SPLIT_TITLES if name in figures["splits"]):
+        at = figures["splits"][split]["at_threshold"]
+        rows = [
+            {"class": name} | {key: f"{of_class[key]:.3f}" for key in ("precision", "recall", "f1")}
+            for name, of_class in at["classes"].items()
+        ]
+        parts += [html.text(f"{SPLIT_TITLES[split]}: {interval(at)} right."), html.table(rows)]
+    for name, words in PICTURES.items():
+        path = folder / run.PLOTS / f"{name}.png"
+        if path.exists():
+            parts.append(html.picture(path.read_bytes(), *words))
+    return parts
