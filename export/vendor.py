@@ -2,8 +2,10 @@
 
     npm ci --prefix tests && python -m export vendor
 
-``web/vendor/`` gets TensorFlow.js from ``tests/node_modules``; ``space/vendor/`` gets the project's own photo
-reader, since a Space can't import from outside its folder. The tests fail when a copy differs from its source.
+``web/vendor/`` gets TensorFlow.js from ``tests/node_modules``, and from the Space what both must agree on about
+faces; ``space/vendor/`` gets the project's own photo reader, since a Space can't import from outside its folder.
+BlazeFace goes to both: as it is to the Space, converted to the page. The tests fail when a copy differs from its
+source.
 """
 
 import argparse
@@ -11,38 +13,49 @@ import json
 import shutil
 from pathlib import Path
 
+from export import faces
+
 ROOT = Path(__file__).parent.parent
-NODE = ROOT / "tests/node_modules/@tensorflow"
+NODE = ROOT / "tests/node_modules"
+BLAZEFACE = NODE / "@mediapipe/face_detection/face_detection_short_range.tflite"
 
 COPIES = {
     ROOT / "web/vendor": [
-        NODE / "tfjs-core/dist/tf-core.es2017.min.js",
-        NODE / "tfjs-converter/dist/tf-converter.es2017.min.js",
-        NODE / "tfjs-backend-wasm/dist/tf-backend-wasm.es2017.min.js",
-        NODE / "tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm",
-        NODE / "tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
+        NODE / "@tensorflow/tfjs-core/dist/tf-core.es2017.min.js",
+        NODE / "@tensorflow/tfjs-converter/dist/tf-converter.es2017.min.js",
+        NODE / "@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.es2017.min.js",
+        NODE / "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm",
+        NODE / "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
+        ROOT / "space/faces.json",
     ],
-    ROOT / "space/vendor": [ROOT / "train/photo.py"],
+    ROOT / "space/vendor": [ROOT / "train/photo.py", BLAZEFACE],
 }
+CONVERTED = {ROOT / "web/vendor/blazeface": BLAZEFACE}
+PACKAGES = "packages.json"
 
 
 def vendor(args: argparse.Namespace) -> None:
-    """Replace the copies, and note each npm package's version and licence in ``web/vendor/packages.json``."""
+    """Replace the copies, and note each npm package's version and licence beside them in ``packages.json``."""
     for folder, sources in COPIES.items():
         folder.mkdir(parents=True, exist_ok=True)
         for source in sources:
             shutil.copyfile(source, folder / source.name)
-    (ROOT / "web/vendor/packages.json").write_text(json.dumps(packages(), indent=2) + "\n")
+        (folder / PACKAGES).write_text(json.dumps(packages(folder), indent=2) + "\n")
+    for folder, source in CONVERTED.items():
+        faces.convert(source, folder)
 
 
-def packages() -> dict[str, dict]:
-    """{npm package: its version, licence and repository} of what the page vendors."""
+def packages(folder: Path) -> dict[str, dict]:
+    """{npm package: its version, licence and repository or home page} of what a folder of COPIES holds."""
     found = {}
-    for source in COPIES[ROOT / "web/vendor"]:
-        package = json.loads((source.parents[1] / "package.json").read_text())
+    for source in [*COPIES[folder], *(source for inner, source in CONVERTED.items() if folder in inner.parents)]:
+        if NODE not in source.parents:
+            continue
+        root = next(parent for parent in source.parents if (parent / "package.json").exists())
+        package = json.loads((root / "package.json").read_text())
         found[package["name"]] = {
             "version": package["version"],
             "license": package["license"],
-            "repository": package["repository"]["url"],
+            "repository": package["repository"]["url"] if "repository" in package else package["homepage"],
         }
     return found

@@ -105,7 +105,7 @@ def test_vendored_copies_are_their_sources():
     for folder, sources in vendor.COPIES.items():
         for source in sources:
             assert (folder / source.name).read_bytes() == source.read_bytes(), f"python -m export vendor ({source})"
-    assert json.loads((ROOT / "web/vendor/packages.json").read_text()) == vendor.packages()
+        assert json.loads((folder / vendor.PACKAGES).read_text()) == vendor.packages(folder)
 
 
 @pytest.mark.parametrize("folder", ["space/model", "web/model"])
