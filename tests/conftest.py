@@ -1,9 +1,14 @@
-"""Pictures and datasets that the tests draw themselves, and one small trained run."""
+"""Pictures and datasets that the tests draw themselves, one small trained run, servers and a browser."""
 
+import contextlib
 import io
 import os
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -13,10 +18,14 @@ os.environ["TFDF_DISABLE_WELCOME_MESSAGE"] = "1"  # Where output is captured, th
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from PIL import Image  # noqa: E402
+from playwright.sync_api import sync_playwright  # noqa: E402
 
 from train.spec import CLASS_NAMES  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
+CHROMIUM_OPTIONS = (
+    "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --no-first-run"
+).split()
 
 
 def draw(width: int, height: int, seed: int = 0, smooth: bool = True) -> Image.Image:
@@ -70,6 +79,40 @@ def finish(process: subprocess.Popen, status: int = 0) -> str:
     output, _ = process.communicate(timeout=600)
     assert process.returncode == status, output[-3000:]
     return output
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serve(command: list[str], port: int, **options):
+    """Run a server until the block ends; entered once it takes connections."""
+    log = tempfile.TemporaryFile("w+")  # A pipe that nobody reads would stop the server once it is full.
+    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, text=True, **options)
+    try:
+        for _ in range(1200):
+            if process.poll() is not None:
+                log.seek(0)
+                raise RuntimeError(log.read())
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait()
+        log.close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as p:
+        chromium = p.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -100,6 +100,11 @@ def test_a_small_file_with_too_many_pixels_is_refused_before_it_is_decoded():
         read_photo(bomb)
 
 
+def test_a_picture_past_pillows_own_limit_is_called_too_large():
+    with pytest.raises(PhotoError, match="huge; make it smaller than 25 megapixels"):
+        read_photo(encode(Image.new("1", (20000, 20000)), "PNG"))
+
+
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
     with pytest.raises(PhotoError, match="no such file"):
         read_photo(tmp_path / "nothing.jpg")

@@ -4,53 +4,22 @@ The models are those in the repository. With the 140k subset beside the project 
 every image of its test split is compared too.
 """
 
-import contextlib
 import json
 import os
 import shutil
-import socket
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, draw, encode
+from conftest import ROOT, draw, encode, free_port, serve
 from gradio_client import Client, handle_file
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 import train.__main__ as train
 from train import run
 
 BOUND = 0.001
 TEST_IMAGES = Path(os.environ.get("TEST_IMAGES", ROOT.parent / "shared/data/140k-subset/test"))
-CHROMIUM_OPTIONS = (
-    "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --no-first-run"
-).split()
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-@contextlib.contextmanager
-def serve(command: list[str], port: int, **options):
-    """Run a server until the block ends; entered once it takes connections."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
-    try:
-        for _ in range(1200):
-            if process.poll() is not None:
-                raise RuntimeError(process.stdout.read())
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        process.terminate()
-        process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +36,6 @@ def web():
     command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(ROOT / "web")]
     with serve(command, port) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as p:
-        chromium = p.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +62,7 @@ def from_command_line(files: list[Path], folder: Path) -> list[float]:
 
 def from_space(files: list[Path], url: str) -> list[float]:
     client = Client(url, verbose=False)
-    answers = (client.predict(handle_file(file), api_name="/predict")[1]["confidences"] for file in files)
-    return [{answer["label"]: answer["confidence"] for answer in confidences}["real"] for confidences in answers]
+    return [client.predict(handle_file(file), api_name="/predict")["p_real"] for file in files]
 
 
 def from_page(files: list[Path], page) -> list[float]:

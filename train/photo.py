@@ -44,6 +44,8 @@ def read_photo(source: str | Path | bytes) -> np.ndarray:
         raise
     except FileNotFoundError:
         raise PhotoError("There is no such file.") from None
+    except Image.DecompressionBombError:  # Pillow's own limit, 179 megapixels, strikes before ours is asked.
+        raise PhotoError(f"The picture is huge; make it smaller than {MAX_PIXELS // 1_000_000} megapixels.") from None
     except Image.UnidentifiedImageError:
         raise PhotoError("This is not a JPEG, PNG or WebP picture; choose one of those.") from None
     except Exception:  # Pillow's decoders raise many kinds on damaged data: OSError, SyntaxError, struct.error, ...

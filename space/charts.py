@@ -1,0 +1,221 @@
+"""What the Space says of its models: tables and SVG drawings from the numbers of their detector.json."""
+
+import html
+from collections.abc import Sequence
+
+from views import percent
+
+MAX_POINTS = 200  # Of a drawn curve.
+MAX_LAYERS = 16  # Boxes of a drawn network; of a deeper one, the layers in the middle become one box.
+
+
+def model_card(info: dict, trained: bool) -> str:
+    """One model's figures on the images it never saw, as far as detector.json has them.
+
+    Args:
+        info: the content of detector.json.
+        trained: whether its weights are there.
+    """
+    test = info.get("metrics", {}).get("test")
+    title = f'<h2>{html.escape(info["name"])}</h2>'
+    if not trained or not test:
+        missing = "figures" if trained else "weights"
+        return f'<section class="card">{title}<p>Not trained: there are no {missing}.</p></section>'
+    parts = [
+        f"<p>{learnt_from(info)}</p>",
+        _columns(_figures(test), confusion(test["at_threshold"]["confusion_matrix"], info["classes"])),
+        _columns(
+            roc(test["roc"], test["roc_auc"]) if "roc" in test else "",
+            calibration(test["calibration"]["after"]) if "calibration" in test else "",
+        ),
+        _operating_points(test.get("operating_points", [])),
+        _unsure(info.get("unsure")),
+        heat_map(info["robustness"]) if "robustness" in info else "",
+    ]
+    return f'<section class="card">{title}{"".join(parts)}</section>'
+
+
+def learnt_from(info: dict) -> str:
+    """One paragraph on data and test, in numbers."""
+    dataset, test = info["provenance"]["dataset"], info["metrics"]["test"]
+    low, high = test["at_threshold"]["accuracy_interval_95"]
+    counts, names = dataset["counts"], html.escape(", ".join(dataset["names"]))
+    return (
+        f"Trained on {counts['train/real']:,} real and {counts['train/fake']:,} fake faces ({names}). "
+        f"Of {sum(test['images'].values()):,} test images, which it had never seen, it judged "
+        f"{percent(test['at_threshold']['accuracy'])} right (95 % interval {percent(low)} to {percent(high)})."
+    )
+
+
+def _columns(*parts: str) -> str:
+    filled = [f"<div>{part}</div>" for part in parts if part]
+    return f'<div class="columns">{"".join(filled)}</div>' if filled else ""
+
+
+def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """An HTML table; the first cell of each row is its heading, all others are numbers."""
+    head = "".join(f'<th scope="col"{_number(i)}>{cell}</th>' for i, cell in enumerate(header))
+    body = "".join(
+        f'<tr><th scope="row">{first}</th>' + "".join(f'<td class="number">{cell}</td>' for cell in rest) + "</tr>"
+        for first, *rest in rows
+    )
+    return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _number(column: int) -> str:
+    return ' class="number"' if column else ""
+
+
+def _figures(test: dict) -> str:
+    """Accuracy, AUC, and each class's precision, recall and F1, beside those of tossing a coin."""
+    total = sum(test["images"].values())
+    rows = [
+        ("Accuracy", percent(test["at_threshold"]["accuracy"]), percent(0.5)),
+        ("ROC AUC", f'{test["roc_auc"]:.3f}', "0.500"),
+    ]
+    for name, of_class in test["at_threshold"]["classes"].items():
+        share = test["images"][name] / total
+        coin = {"precision": share, "recall": 0.5, "f1": 2 * share * 0.5 / (share + 0.5)}
+        rows += [
+            (f"{title} ({name})", percent(of_class[key]), percent(coin[key]))
+            for key, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"))
+        ]
+    return table("On the test images", ("", "This model", "A coin"), rows)
+
+
+def confusion(matrix: list[list[int]], classes: list[str]) -> str:
+    """Confusion matrix: rows what the image is, columns the verdict; cells darker by their share of the row."""
+    rows = "".join(
+        f'<tr><th scope="row">{name}</th>'
+        + "".join(f'<td class="cell" style="--share: {n / max(sum(row), 1):.3f}">{n:,}</td>' for n in row)
+        + "</tr>"
+        for name, row in zip(classes, matrix)
+    )
+    head = "".join(f'<th scope="col">called {name}</th>' for name in classes)
+    return (
+        '<table class="matrix"><caption>Right and wrong verdicts, in images</caption>'
+        f'<thead><tr><th scope="col">In truth</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    )
+
+
+def _operating_points(points: list[dict]) -> str:
+    if not points:
+        return ""
+    rows = [(percent(p["false_accusation"]), percent(p["fakes_found"]), f'{p["threshold"]:.3f}') for p in points]
+    return table("If fewer real photos may be accused", ("Accused at most", "Fakes found", "Threshold"), rows)
+
+
+def _unsure(band: dict | None) -> str:
+    if not band:
+        return ""
+    return (
+        f'<p>It says “unsure” where P(real) is from {band["low"]:.3f} to {band["high"]:.3f}. It gives a verdict on '
+        f'{percent(band["coverage"])} of the images, and {percent(band["accuracy"])} of those are right.</p>'
+    )
+
+
+def heat_map(robustness: dict) -> str:
+    """ROC AUC after shrinking and JPEG compression: 0.5 pale, 1.0 dark.
+
+    Args:
+        robustness: {"sizes": pixels a side, "qualities": JPEG quality, "roc_auc": rows sizes, columns qualities}.
+    """
+    head = "".join(f'<th scope="col">JPEG {quality}</th>' for quality in robustness["qualities"])
+    rows = "".join(
+        f'<tr><th scope="row">{size} px</th>'
+        + "".join(f'<td class="cell" style="--share: {max(0, 2 * auc - 1):.3f}">{auc:.3f}</td>' for auc in row)
+        + "</tr>"
+        for size, row in zip(robustness["sizes"], robustness["roc_auc"])
+    )
+    return (
+        '<div class="scroll"><table class="matrix"><caption>ROC AUC when the photo was made smaller and compressed'
+        f'</caption><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def roc(curve: dict, auc: float) -> str:
+    """ROC curve with fake as the positive class, from {"false_accusation": [...], "fakes_found": [...]}, both 0..1."""
+    points = list(zip(curve["false_accusation"], curve["fakes_found"]))
+    step = max(1, len(points) // MAX_POINTS)
+    drawn = _line([*points[::step], points[-1]], "curve")
+    return _unit_plot(
+        f"ROC curve, area {auc:.3f}", "real photos called fake", "fakes found", _line([(0, 0), (1, 1)], "guess") + drawn
+    )
+
+
+def calibration(figures: dict) -> str:
+    """Reliability diagram from {"ece", "brier", "bins": [{"confidence", "accuracy", "count"}]}."""
+    points = [(one["confidence"], one["accuracy"]) for one in figures["bins"]]
+    most = max(one["count"] for one in figures["bins"])
+    dots = "".join(
+        f'<circle cx="{_x(one["confidence"]):.1f}" cy="{_y(one["accuracy"]):.1f}" '
+        f'r="{2 + 5 * (one["count"] / most) ** 0.5:.1f}"><title>{one["count"]} images</title></circle>'
+        for one in figures["bins"]
+    )
+    title = f"Calibration, expected error {figures['ece']:.3f}, Brier score {figures['brier']:.3f}"
+    return _unit_plot(
+        title, "P(real)", "share that is real", _line([(0, 0), (1, 1)], "guess") + _line(points, "curve") + dots
+    )
+
+
+def _x(share: float) -> float:
+    return 44 + 240 * share
+
+
+def _y(share: float) -> float:
+    return 252 - 240 * share
+
+
+def _line(points: Sequence[tuple[float, float]], kind: str) -> str:
+    return f'<polyline class="{kind}" points="{" ".join(f"{_x(x):.1f},{_y(y):.1f}" for x, y in points)}"/>'
+
+
+def _unit_plot(title: str, x_label: str, y_label: str, drawing: str) -> str:
+    """A square from 0 to 1 both ways, with ticks, under a drawing in its coordinates."""
+    ticks = "".join(
+        f'<line x1="{_x(t)}" y1="{_y(0)}" x2="{_x(t)}" y2="{_y(1)}"/>'
+        f'<line x1="{_x(0)}" y1="{_y(t)}" x2="{_x(1)}" y2="{_y(t)}"/>'
+        f'<text x="{_x(t)}" y="268" text-anchor="middle">{t:g}</text>'
+        f'<text x="38" y="{_y(t) + 4}" text-anchor="end">{t:g}</text>'
+        for t in (0, 0.25, 0.5, 0.75, 1)
+    )
+    return (
+        f'<figure><svg viewBox="0 0 300 290" role="img" aria-label="{title}" class="plot">'
+        f'<g class="grid">{ticks}</g>{drawing}'
+        f'<text x="164" y="286" text-anchor="middle">{x_label}</text>'
+        f'<text transform="translate(10 132) rotate(-90)" text-anchor="middle">{y_label}</text></svg>'
+        f"<figcaption>{title}</figcaption></figure>"
+    )
+
+
+def architecture(name: str, layers: list[tuple[str, str, int]]) -> str:
+    """The network as boxes from top to bottom: kind, output shape, parameters.
+
+    Args:
+        name: of the model.
+        layers: as `detector.describe_layers` gives them.
+    """
+    total = sum(parameters for *_, parameters in layers)
+    shown = layers
+    if len(layers) > MAX_LAYERS:
+        half = MAX_LAYERS // 2
+        middle = layers[half:-half]
+        between = (f"{len(middle)} more layers", middle[-1][1], sum(parameters for *_, parameters in middle))
+        shown = [*layers[:half], between, *layers[-half:]]
+    boxes = []
+    for index, (kind, shape, parameters) in enumerate(shown):
+        y = 36 * index
+        note = f"{parameters:,} parameters" if parameters else ""
+        arrow = f'<path d="M180 {y - 10}v8m-3 -4l3 4l3 -4"/>' if index else ""
+        boxes.append(
+            f'{arrow}<rect x="1" y="{y}" width="358" height="25" rx="5"/>'
+            f'<text x="10" y="{y + 17}">{html.escape(kind)}</text>'
+            f'<text x="190" y="{y + 17}" text-anchor="middle">{shape}</text>'
+            f'<text x="350" y="{y + 17}" text-anchor="end">{note}</text>'
+        )
+    title = f"{html.escape(name)}: {len(layers)} layers, {total:,} parameters"
+    return (
+        f'<figure><svg viewBox="0 -1 360 {36 * len(shown) - 8}" role="img" aria-label="{title}" class="network">'
+        f"{''.join(boxes)}</svg>"
+        f"<figcaption>{title}. Each box: layer, size of its output, parameters.</figcaption></figure>"
+    )

@@ -1,0 +1,108 @@
+"""What visitors send: limits, and the pictures inside zips. Nothing is ever unpacked to disk."""
+
+import dataclasses
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from vendor.photo import PhotoError
+
+MAX_PHOTO_BYTES = 5_000_000
+MAX_UPLOAD_BYTES = 25_000_000  # A zip may hold several photos; the server refuses larger files unread.
+MAX_PHOTOS = 100  # In one request.
+
+ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # With entries; without any.
+ZIP_ENTRY = b"PK\x01\x02"
+IGNORED = {"__MACOSX", ".DS_Store", "Thumbs.db"}  # What macOS and Windows add to zips.
+
+
+def megabytes(size: int) -> str:
+    """5_000_000 -> 5 MB."""
+    return f"{size // 1_000_000} MB"
+
+
+TOO_LARGE = f"The file is larger than {megabytes(MAX_PHOTO_BYTES)}; save the photo smaller and retry."
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """One file of a visitor, by itself or inside a zip; opened only when it is read.
+
+    Attributes:
+        name: as the visitor knows it, with its folder inside a zip.
+        path: of the uploaded file.
+        member: of the zip, if it is in one.
+        error: the sentence that `read` raises, where listing found a reason already.
+    """
+
+    name: str
+    path: Path
+    member: zipfile.ZipInfo | None = None
+    error: str = ""
+
+    def read(self) -> bytes:
+        """The file's bytes: no more than MAX_PHOTO_BYTES are ever unpacked, whatever a zip's header says.
+
+        Raises:
+            PhotoError: there is an error, or the file is too large, or damaged or encrypted inside its zip.
+        """
+        if self.error:
+            raise PhotoError(self.error)
+        if not self.member:
+            with self.path.open("rb") as file:
+                content = file.read(MAX_PHOTO_BYTES + 1)
+        else:
+            content = self._unpack()
+        if len(content) > MAX_PHOTO_BYTES:
+            raise PhotoError(TOO_LARGE)
+        return content
+
+    def _unpack(self) -> bytes:
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
+                return file.read(MAX_PHOTO_BYTES + 1)
+        except Exception:  # Each way of packing has its own kinds on damaged data: zlib.error, LZMAError, ...
+            raise PhotoError("The zip is damaged or packed in a rare way; pack the pictures again.") from None
+
+
+def list_pictures(files: list[tuple[str, str]]) -> list[Picture]:
+    """List uploads in their order, zips replaced by what is in them.
+
+    Args:
+        files: (name as the visitor knows it, path) of each upload.
+
+    Returns:
+        At most MAX_PHOTOS pictures; where there were more, one after them says so.
+    """
+    pictures = []
+    for name, path in files:
+        with open(path, "rb") as file:
+            is_zip = file.read(4) in ZIP_STARTS
+        pictures += _list_zip(name, Path(path)) if is_zip else [Picture(name, Path(path))]
+    if len(pictures) > MAX_PHOTOS:
+        sentence = f"Only the first {MAX_PHOTOS} pictures were read; send the others separately."
+        pictures[MAX_PHOTOS:] = [Picture(f"{len(pictures) - MAX_PHOTOS} more", Path(), error=sentence)]
+    return pictures
+
+
+def _list_zip(name: str, path: Path) -> list[Picture]:
+    # Counted before zipfile makes an object of each: a small zip can name a million files.
+    if path.read_bytes().count(ZIP_ENTRY) > 10 * MAX_PHOTOS:
+        return [Picture(name, path, error=f"The zip holds too many files; put at most {MAX_PHOTOS} pictures into one.")]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+    except zipfile.BadZipFile:
+        return [Picture(name, path, error="The zip is damaged or cut off; pack the pictures again.")]
+    pictures = [_in_zip(path, member) for member in members if not IGNORED & {*PurePosixPath(member.filename).parts}]
+    return pictures or [Picture(name, path, error="The zip is empty; put JPEG, PNG or WebP pictures into it.")]
+
+
+def _in_zip(path: Path, member: zipfile.ZipInfo) -> Picture:
+    name = PurePosixPath(member.filename.replace("\\", "/"))
+    error = ""
+    if name.is_absolute() or ".." in name.parts or ":" in member.filename:
+        name = PurePosixPath(name.name)
+        error = "The zip gives this file a path outside itself; pack the pictures again."
+    elif member.flag_bits & 1:
+        error = "The zip is encrypted; pack the pictures without a password."
+    return Picture(str(name), path, member, error)

@@ -1,0 +1,161 @@
+"""What a visitor sees of one photo, as HTML that holds its pictures: nothing is written to disk."""
+
+import base64
+import csv
+import html
+import io
+
+import numpy as np
+from PIL import Image
+
+from detector import UNSURE, Verdict
+
+SPECTRUM_SIZE = 512  # Pixels a side, cut from the middle: shrinking would wipe out the traces it is meant to show.
+EVIDENCE_COLOUR = (214, 64, 0)
+
+
+def percent(share: float) -> str:
+    """0.734 -> 73.4 %."""
+    return f"{100 * share:.1f} %"
+
+
+def data_uri(image: Image.Image, format: str = "PNG") -> str:
+    """A picture as an address that needs no server."""
+    stream = io.BytesIO()
+    image.save(stream, format)
+    return f"data:image/{format.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def words(verdict: Verdict, info: dict) -> str:
+    """The verdict for people, by the words of detector.json."""
+    return info["words"].get(verdict["verdict"], "Unsure: the photo speaks too weakly either way")
+
+
+def verdict_card(verdict: Verdict, info: dict) -> str:
+    """The verdict in words, both probabilities, and what they are worth."""
+    rows = "".join(
+        f'<dt id="{name}-name">{title}</dt>'
+        f'<dd><meter min="0" max="1" value="{p:.6f}" aria-labelledby="{name}-name">{percent(p)}</meter>'
+        f"<output>{percent(p)}</output></dd>"
+        for name, title, p in (
+            ("real", "Real photo", verdict["p_real"]),
+            ("fake", "StyleGAN fake", verdict["p_fake"]),
+        )
+    )
+    calibrated = "Calibrated on the validation images" if "temperature" in info else "Not calibrated"
+    if band := info.get("unsure"):
+        rule = f'Unsure from P(real) {band["low"]:.3f} to {band["high"]:.3f}.'
+    else:
+        rule = f'Called real from P(real) {verdict["threshold"]:.3f} on.'
+    return (
+        f'<div class="verdict {verdict["verdict"]}"><h2>{html.escape(words(verdict, info))}</h2><dl>{rows}</dl>'
+        f"<p>{calibrated}. {rule} A score is evidence, not proof: never accuse anyone on it alone.</p></div>"
+    )
+
+
+def error_card(sentence: str) -> str:
+    """What went wrong, in place of a verdict."""
+    return f'<div class="verdict error"><h2>No verdict</h2><p>{html.escape(sentence)}</p></div>'
+
+
+def notice(sentence: str) -> str:
+    """Something to know about the photo before the verdict is read."""
+    return f'<p class="notice">{html.escape(sentence)}</p>'
+
+
+def spectrum(pixels: np.ndarray) -> str:
+    """Log power spectrum of the grey picture, zero frequency in the middle.
+
+    Generators that enlarge by convolution leave regular dots there (Zhang, Karaman and Chang, "Detecting and
+    Simulating Artifacts in GAN Fake Images", WIFS 2019).
+
+    Args:
+        pixels: uint8 RGB (height, width, 3).
+
+    Returns:
+        HTML of a grey picture of at most SPECTRUM_SIZE pixels a side.
+    """
+    height, width = pixels.shape[:2]
+    top, left = max(0, height - SPECTRUM_SIZE) // 2, max(0, width - SPECTRUM_SIZE) // 2
+    crop = pixels[top : top + SPECTRUM_SIZE, left : left + SPECTRUM_SIZE]
+    grey = crop @ np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma.
+    # Without a window, the picture's borders draw a bright cross over everything else.
+    window = np.outer(np.hanning(grey.shape[0] + 2)[1:-1], np.hanning(grey.shape[1] + 2)[1:-1])
+    power = np.log1p(np.abs(np.fft.fftshift(np.fft.fft2((grey - grey.mean()) * window))) ** 2)
+    image = Image.fromarray((255 * power / max(power.max(), 1e-9)).astype(np.uint8))
+    return (
+        f'<figure><img src="{data_uri(image)}" alt="Log power spectrum of the photo" class="spectrum"/>'
+        f"<figcaption>The {crop.shape[1]} × {crop.shape[0]} pixels in the middle, by frequency: even areas in the "
+        "centre, fine grain at the edges. Photos fade outwards smoothly; many generators leave a grid of dots. "
+        "For your eyes only: the verdict does not use it.</figcaption></figure>"
+    )
+
+
+def evidence_overlay(pixels: np.ndarray, evidence: np.ndarray | None) -> str:
+    """The photo under the model's evidence map; the page's slider sets how strongly the map covers it.
+
+    Args:
+        pixels: uint8 RGB (height, width, 3).
+        evidence: float32 (rows, columns), 0..1, high where the photo speaks for "fake"; None without a map.
+    """
+    if evidence is None:
+        return '<p class="notice">This model draws no evidence map.</p>'
+    photo = Image.fromarray(pixels)
+    photo.thumbnail((640, 640))
+    colour = np.empty((*evidence.shape, 4), np.uint8)
+    colour[..., :3] = EVIDENCE_COLOUR
+    colour[..., 3] = np.round(255 * np.clip(evidence, 0, 1))
+    cover = Image.fromarray(colour).resize(photo.size, Image.Resampling.BICUBIC)
+    return (
+        f'<figure><div class="overlay"><img src="{data_uri(photo, "JPEG")}" alt="The photo"/>'
+        f'<img src="{data_uri(cover)}" alt="Where it speaks for a fake, in orange" class="cover"/></div>'
+        "<figcaption>Orange: what speaks for “fake”. A hint at where the model looks, no proof.</figcaption></figure>"
+    )
+
+
+def batch_table(rows: list[dict], info: dict) -> str:
+    """A table of many verdicts and, with at least one row, a link that saves them as CSV.
+
+    Args:
+        rows: {"file": name, "error": sentence or None, and a Verdict's keys, None where there is an error}.
+        info: the detector.json in use.
+    """
+    if not rows:
+        return ""
+    body = "".join(
+        f'<tr class="{row["verdict"] or "error"}"><td>{html.escape(row["file"])}</td>'
+        + (
+            f'<td colspan="2">{html.escape(row["error"])}</td>'
+            if row["error"]
+            else f'<td>{html.escape(words(row, info))}</td><td class="number">{percent(row["p_real"])}</td>'
+        )
+        + "</tr>"
+        for row in rows
+    )
+    counts = [f'{sum(row["verdict"] == name for row in rows)} {name}' for name in (*info["classes"], UNSURE)]
+    failed = sum(bool(row["error"]) for row in rows)
+    link = f"data:text/csv;charset=utf-8;base64,{base64.b64encode(to_csv(rows).encode()).decode()}"
+    return (
+        f'<p>{", ".join(counts)}, {failed} not judged. '
+        f'<a class="button" download="verdicts.csv" href="{link}">Download CSV</a></p>'
+        '<div class="scroll"><table><thead><tr><th scope="col">File</th><th scope="col">Verdict</th>'
+        f'<th scope="col" class="number">P(real)</th></tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def to_csv(rows: list[dict]) -> str:
+    """The rows of `batch_table` with a header line; empty cells for None."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, rows[0].keys())
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def example_buttons(examples: list[tuple[str, bytes]]) -> str:
+    """A picture to click for each example: (what it shows, JPEG bytes)."""
+    return '<div class="examples">' + "".join(
+        f'<button type="button"><img src="data:image/jpeg;base64,{base64.b64encode(content).decode()}" alt=""/>'
+        f"<span>{html.escape(title)}</span></button>"
+        for title, content in examples
+    ) + "</div>"  # fmt: skip
