@@ -4,6 +4,7 @@
     python -m export convert runs/custom-uint8 --out web/model --precision uint8
     python -m export convert runs/custom-uint8 --out space/model --precision uint8 --format keras
     python -m export vendor
+    python -m export icons
 """
 
 import argparse
@@ -14,7 +15,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")  # An advertisement that fails where output is captured.
 
-from export import convert, quantize, vendor  # noqa: E402
+from export import convert, icons, quantize, vendor  # noqa: E402
 from train import run  # noqa: E402
 
 
@@ -37,8 +38,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
     p.set_defaults(command=quantize.quantize)
 
-    p = commands.add_parser("vendor", help="refresh space/vendor and web/vendor")
+    p = commands.add_parser("vendor", help="refresh space/vendor, web/vendor and the page's list of files")
     p.set_defaults(command=vendor.vendor)
+
+    p = commands.add_parser("icons", help="draw web/icons from web/icon.svg")
+    p.set_defaults(command=icons.icons)
     return top
 
 

@@ -3,13 +3,16 @@
     npm ci --prefix tests && python -m export vendor
 
 ``web/vendor/`` gets TensorFlow.js from ``tests/node_modules``; ``space/vendor/`` gets the project's own photo
-reader, since a Space can't import from outside its folder. The tests fail when a copy differs from its source.
+reader, since a Space can't import from outside its folder. ``web/files.js`` lists the page's files anew. The tests
+fail when a copy differs from its source, or the list from the files: run this after any change in ``web/``.
 """
 
 import argparse
 import json
 import shutil
 from pathlib import Path
+
+from export.listing import write_listing
 
 ROOT = Path(__file__).parent.parent
 NODE = ROOT / "tests/node_modules/@tensorflow"
@@ -21,6 +24,7 @@ COPIES = {
         NODE / "tfjs-backend-wasm/dist/tf-backend-wasm.es2017.min.js",
         NODE / "tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm",
         NODE / "tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
+        NODE / "tfjs-backend-webgl/dist/tf-backend-webgl.es2017.min.js",
     ],
     ROOT / "space/vendor": [ROOT / "train/photo.py"],
 }
@@ -33,6 +37,7 @@ def vendor(args: argparse.Namespace) -> None:
         for source in sources:
             shutil.copyfile(source, folder / source.name)
     (ROOT / "web/vendor/packages.json").write_text(json.dumps(packages(), indent=2) + "\n")
+    write_listing(ROOT / "web")
 
 
 def packages() -> dict[str, dict]:
