@@ -1,9 +1,17 @@
-"""Pictures and datasets that the tests draw themselves, and one small trained run."""
+"""Pictures and datasets that the tests draw themselves, one small trained run, servers and a browser."""
 
+import contextlib
+import functools
+import http.server
 import io
 import os
+import shutil
+import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -13,10 +21,15 @@ os.environ["TFDF_DISABLE_WELCOME_MESSAGE"] = "1"  # Where output is captured, th
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from PIL import Image  # noqa: E402
+from playwright.sync_api import sync_playwright  # noqa: E402
 
 from train.spec import CLASS_NAMES  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
+CHROMIUM_OPTIONS = (
+    "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --no-first-run "
+    "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
+).split()
 
 
 def draw(width: int, height: int, seed: int = 0, smooth: bool = True) -> Image.Image:
@@ -70,6 +83,90 @@ def finish(process: subprocess.Popen, status: int = 0) -> str:
     output, _ = process.communicate(timeout=600)
     assert process.returncode == status, output[-3000:]
     return output
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serve(command: list[str], port: int, **options):
+    """Run a server until the block ends; entered once it takes connections."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    try:
+        for _ in range(1200):
+            if process.poll() is not None:
+                raise RuntimeError(process.stdout.read())
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+class Site:
+    """A folder on a local web server that can be watched, disturbed and stopped.
+
+    Attributes:
+        requests: (method, path) of each request so far.
+        posted: bodies of the POST requests.
+        hook: called with a path before it is served; what it returns is sent instead of the file: bytes, or an
+            HTTP status that is no success.
+    """
+
+    def __init__(self, folder: Path):
+        self.requests: list[tuple[str, str]] = []
+        self.posted: list[bytes] = []
+        self.hook: Callable[[str], bytes | int | None] = lambda path: None
+        site = self
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def log_message(self, *args):
+                pass
+
+            def do_GET(self):
+                site.requests.append(("GET", self.path))
+                instead = site.hook(self.path)
+                if isinstance(instead, int):
+                    self.send_error(instead)
+                elif instead is not None:
+                    self.send_response(200)
+                    self.send_header("Content-Type", self.guess_type(self.path))
+                    self.send_header("Content-Length", str(len(instead)))
+                    self.end_headers()
+                    self.wfile.write(instead)
+                else:
+                    super().do_GET()
+
+            def do_POST(self):
+                site.requests.append(("POST", self.path))
+                site.posted.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(204)
+                self.end_headers()
+
+            def end_headers(self):
+                self.send_header("Access-Control-Allow-Origin", "*")
+                super().end_headers()
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as p:
+        chromium = p.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")
