@@ -6,6 +6,7 @@
     python -m export push runs/custom-uint8 --repo OWNER/NAME
     python -m export pull --repo OWNER/NAME --revision COMMIT --out runs/pulled
     python -m export vendor
+    python -m export icons
 """
 
 import argparse
@@ -17,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")  # An advertisement that fails where output is captured.
 os.environ["HF_HUB_DISABLE_XET"] = "1"  # With Xet the client may split a push into several commits.
 
-from export import convert, hub, quantize, vendor  # noqa: E402
+from export import convert, hub, icons, quantize, vendor  # noqa: E402
 from train import run  # noqa: E402
 
 
@@ -56,8 +57,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
     p.set_defaults(command=hub.pull)
 
-    p = commands.add_parser("vendor", help="refresh space/vendor and web/vendor")
+    p = commands.add_parser("vendor", help="refresh space/vendor, web/vendor and the page's list of files")
     p.set_defaults(command=vendor.vendor)
+
+    p = commands.add_parser("icons", help="draw web/icons from web/icon.svg")
+    p.set_defaults(command=icons.icons)
     return top
 
 

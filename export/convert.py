@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tensorflowjs.converters.tf_saved_model_conversion_v2 import convert_tf_saved_model
 
-from export import detector
+from export import detector, listing
 from train import run
 
 
@@ -35,6 +35,8 @@ def convert(args: argparse.Namespace) -> None:
         if out.exists():
             shutil.rmtree(out)
         folder.rename(out)
+    if (out.parent / listing.LISTING).exists():
+        listing.write_listing(out.parent)
     size = sum(path.stat().st_size for path in out.iterdir())
     print(f"{out}: {', '.join(path.name for path in sorted(out.iterdir()))}; {size / 1e6:.1f} MB")
 

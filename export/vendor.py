@@ -4,8 +4,8 @@
 
 ``web/vendor/`` gets TensorFlow.js from ``tests/node_modules``, and from the Space what both must agree on about
 faces; ``space/vendor/`` gets the project's own photo reader, since a Space can't import from outside its folder.
-BlazeFace goes to both: as it is to the Space, converted to the page. The tests fail when a copy differs from its
-source.
+BlazeFace goes to both: as it is to the Space, converted to the page. ``web/files.js`` lists the page's files anew.
+The tests fail when a copy differs from its source, or the list from the files: run this after any change in ``web/``.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 from export import faces
+from export.listing import write_listing
 
 ROOT = Path(__file__).parent.parent
 NODE = ROOT / "tests/node_modules"
@@ -26,6 +27,7 @@ COPIES = {
         NODE / "@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.es2017.min.js",
         NODE / "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm",
         NODE / "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
+        NODE / "@tensorflow/tfjs-backend-webgl/dist/tf-backend-webgl.es2017.min.js",
         ROOT / "space/faces.json",
     ],
     ROOT / "space/vendor": [ROOT / "train/photo.py", BLAZEFACE],
@@ -43,6 +45,7 @@ def vendor(args: argparse.Namespace) -> None:
         (folder / PACKAGES).write_text(json.dumps(packages(folder), indent=2) + "\n")
     for folder, source in CONVERTED.items():
         faces.convert(source, folder)
+    write_listing(ROOT / "web")
 
 
 def packages(folder: Path) -> dict[str, dict]:

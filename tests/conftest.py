@@ -1,6 +1,8 @@
 """Pictures and datasets that the tests draw themselves, one small trained run, servers and a browser."""
 
 import contextlib
+import functools
+import http.server
 import io
 import os
 import shutil
@@ -8,7 +10,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -24,7 +28,8 @@ from train.spec import CLASS_NAMES  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM_OPTIONS = (
-    "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --no-first-run"
+    "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --no-first-run "
+    "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 ).split()
 
 
@@ -105,6 +110,59 @@ def serve(command: list[str], port: int, **options):
         process.terminate()
         process.wait()
         log.close()
+
+
+class Site:
+    """A folder on a local web server that can be watched, disturbed and stopped.
+
+    Attributes:
+        requests: (method, path) of each request so far.
+        posted: bodies of the POST requests.
+        hook: called with a path before it is served; what it returns is sent instead of the file: bytes, or an
+            HTTP status that is no success.
+    """
+
+    def __init__(self, folder: Path):
+        self.requests: list[tuple[str, str]] = []
+        self.posted: list[bytes] = []
+        self.hook: Callable[[str], bytes | int | None] = lambda path: None
+        site = self
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def log_message(self, *args):
+                pass
+
+            def do_GET(self):
+                site.requests.append(("GET", self.path))
+                instead = site.hook(self.path)
+                if isinstance(instead, int):
+                    self.send_error(instead)
+                elif instead is not None:
+                    self.send_response(200)
+                    self.send_header("Content-Type", self.guess_type(self.path))
+                    self.send_header("Content-Length", str(len(instead)))
+                    self.end_headers()
+                    self.wfile.write(instead)
+                else:
+                    super().do_GET()
+
+            def do_POST(self):
+                site.requests.append(("POST", self.path))
+                site.posted.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(204)
+                self.end_headers()
+
+            def end_headers(self):
+                self.send_header("Access-Control-Allow-Origin", "*")
+                super().end_headers()
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 @pytest.fixture(scope="session")

@@ -1,71 +1,204 @@
+import { BACKENDS } from './backends.js';
+import { offerCamera } from './camera.js';
+import { addCard, clearCards, percent, showError, showTable, showVerdict, wordsFor } from './cards.js';
 import { loadDetector } from './detector.js';
+import { weightBytes } from './model.js';
+import { sharedPhotos, workOffline } from './offline.js';
+
+const MODELS = 'models.json'; // Folders, the default first.
+const BACKEND_KEY = 'backend'; // In localStorage.
 
 const find = (id) => document.getElementById(id);
-const percent = (p) => `${(100 * p).toFixed(1)} %`;
+const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
+
+let detector;
+let rows = [];
+let queue = Promise.resolve(); // Photos are judged one after the other, in the order in which they came.
+let generation = 0; // Raised by "Clear": photos of an older one are no longer judged.
 
 function status(text, isError = false) {
   find('status').textContent = text;
   find('status').classList.toggle('error', isError);
 }
 
-function show(file, { label, pReal, milliseconds }, words) {
-  URL.revokeObjectURL(find('photo').src);
-  find('photo').src = URL.createObjectURL(file);
-  find('verdict').textContent = words[label];
-  for (const [id, p] of Object.entries({ real: pReal, fake: 1 - pReal })) {
-    find(id).value = percent(p);
-    find(`${id}-meter`).value = p; // Unrounded.
-  }
-  find('timing').textContent = `Judged on this device in ${milliseconds.toFixed(0)} ms.`;
-  find('result').hidden = false;
+function progress(label, value, max) {
+  find('progress').hidden = value >= max;
+  find('progress').ariaLabel = label;
+  find('progress').max = max;
+  find('progress').value = value;
 }
 
-function about({ metrics, provenance, threshold }) {
+function about({ name, metrics, provenance, threshold, unsure, temperature }) {
   const { counts } = provenance.dataset;
   const { accuracy, accuracy_interval_95: interval } = metrics.test.at_threshold;
   const tested = metrics.test.images.real + metrics.test.images.fake;
-  return (
-    `Custom CNN, trained on ${counts['train/real']} real and ${counts['train/fake']} fake faces ` +
-    `(${provenance.dataset.names.join(', ')}); on ${tested} test images ${percent(accuracy)} were judged right ` +
-    `(95 % interval ${percent(interval[0])} to ${percent(interval[1])}). ` +
-    `Called real from P(real) ${threshold.toFixed(3)} on.`
-  );
+  return [
+    `Model "${name}", trained on ${counts['train/real']} real and ${counts['train/fake']} fake faces ` +
+      `(${provenance.dataset.names.join(', ')}); on ${tested} test images ${percent(accuracy)} were judged right ` +
+      `(95 % interval ${percent(interval[0])} to ${percent(interval[1])}).`,
+    `Called real from P(real) ${threshold.toFixed(3)} on.`,
+    unsure &&
+      `Between ${percent(unsure.low)} and ${percent(unsure.high)} it says "unsure"; of the rest ` +
+        `(${percent(unsure.coverage)} of photos) ${percent(unsure.accuracy)} were right.`,
+    temperature && 'The probability is calibrated: of photos with P(real) 80 %, about 80 % are real.',
+  ]
+    .filter(Boolean)
+    .join(' ');
 }
 
-async function main() {
-  const detector = await loadDetector();
-  find('about').textContent = about(detector.info);
+function showBackend() {
+  const { name, milliseconds, note } = detector.backend;
+  find('backend-summary').textContent = `${BACKENDS[name]}, ${milliseconds.toFixed(0)} ms for a picture`;
+  find('backend-note').textContent = note;
+}
 
-  async function judge(file) {
-    if (!file) return;
-    status('Judging…');
-    try {
-      show(file, await detector.classify(file), detector.info.words);
-      status(`${file.name}: done.`);
-    } catch (error) {
-      find('result').hidden = true;
-      status(`${file.name}: ${error.message}`, true);
-    }
+async function judge(file, card) {
+  const row = { file: file.name, verdict: '', p_real: '', error: '' };
+  try {
+    if (!detector) throw new Error('There is no model to judge it; reload the page.');
+    const verdict = await detector.classify(file);
+    row.p_real = verdict.pReal;
+    row.verdict = wordsFor(verdict.label, detector.info);
+    showVerdict(card, verdict, detector.info);
+  } catch (error) {
+    row.error = error.message;
+    showError(card, error.message);
   }
+  return row;
+}
 
-  find('file').addEventListener('change', async ({ target }) => {
-    await judge(target.files[0]);
+function summary(batch) {
+  if (batch.length === 1) {
+    const [{ file, verdict, p_real, error }] = batch;
+    return error ? `${file}: ${error}` : `${file}: ${verdict}, P(real) ${percent(p_real)}.`;
+  }
+  const counts = {};
+  for (const { verdict } of batch) counts[verdict || 'not judged'] = (counts[verdict || 'not judged'] ?? 0) + 1;
+  return `${batch.length} photos: ${Object.entries(counts)
+    .map(([what, count]) => `${count} × ${what}`)
+    .join(', ')}.`;
+}
+
+/** @param {Iterable<File>} files Judged after those that wait already. */
+function add(files) {
+  const mine = generation;
+  const first = find('results').firstElementChild;
+  const photos = [...files].map((file) => ({ file, card: addCard(file, first) }));
+  if (!photos.length) return;
+  find('result').hidden = false;
+  queue = queue.then(async () => {
+    if (mine !== generation) return;
+    status(photos.length === 1 ? 'Judging…' : `Judging ${photos.length} photos…`);
+    const batch = [];
+    for (const { file, card } of photos) {
+      const row = await judge(file, card);
+      if (mine !== generation) return;
+      batch.push(row);
+      if (photos.length > 1) progress('Judging the photos', batch.length, photos.length);
+    }
+    rows = [...batch, ...rows];
+    showTable(rows);
+    status(summary(batch), batch.length === 1 && Boolean(batch[0].error));
+  });
+}
+
+function clear() {
+  generation += 1;
+  rows = [];
+  clearCards();
+  showTable(rows);
+  progress('', 1, 1);
+  find('result').hidden = true;
+  status('Cleared.');
+  find('file').focus();
+}
+
+function acceptPhotos() {
+  find('file').addEventListener('change', ({ target }) => {
+    add(target.files);
     target.value = ''; // So that the same file can be chosen again.
   });
   const drop = find('drop');
-  drop.addEventListener('dragover', (event) => {
-    event.preventDefault();
+  addEventListener('dragover', (event) => {
+    event.preventDefault(); // A photo dropped beside the field must not replace the page.
     drop.classList.add('over');
   });
-  drop.addEventListener('dragleave', () => drop.classList.remove('over'));
-  drop.addEventListener('drop', (event) => {
+  addEventListener('dragleave', () => drop.classList.remove('over'));
+  addEventListener('drop', (event) => {
     event.preventDefault();
     drop.classList.remove('over');
-    judge(event.dataTransfer.files[0]);
+    add(event.dataTransfer.files);
   });
+  addEventListener('paste', ({ clipboardData }) => add(clipboardData.files));
+  offerCamera(
+    (file) => add([file]),
+    (sentence) => status(sentence, true),
+  );
+  find('clear').addEventListener('click', clear);
+}
 
-  find('file').disabled = false;
+/** @param {string} folder Of the model. */
+async function load(folder) {
+  find('file').disabled = find('backend').disabled = true;
+  detector?.close();
+  detector = null;
+  const label = 'Loading the model';
+  progress(label, 0, 1);
+  detector = await loadDetector({
+    folder: new URL(`${folder}/`, import.meta.url).href,
+    backend: find('backend').value,
+    onProgress({ loaded, total }) {
+      progress(label, loaded, total);
+      status(`${label}: ${megabytes(loaded)} of ${megabytes(total)} MB`);
+    },
+  });
+  progress(label, 1, 1);
+  find('about').textContent = about(detector.info);
+  showBackend();
+  find('file').disabled = find('backend').disabled = false;
   status('Ready. Nothing you choose leaves this device.');
+}
+
+/** Fill the choice of models, each with its size and accuracy; it stays hidden when there is only one. */
+async function offerModels(folders) {
+  find('model-choice').hidden = folders.length < 2;
+  if (folders.length < 2) return;
+  for (const folder of folders) {
+    const [info, { weightsManifest }] = await Promise.all(
+      ['detector.json', 'model.json'].map(async (name) => (await fetch(`${folder}/${name}`)).json()),
+    );
+    const accuracy = percent(info.metrics.test.at_threshold.accuracy);
+    const size = megabytes(weightBytes(weightsManifest));
+    find('model').add(new Option(`${info.name}: ${size} MB, ${accuracy} of test images right`, folder));
+  }
+  find('model').addEventListener('change', ({ target }) => enqueue(() => load(target.value)));
+}
+
+/** Run something after the photos that wait; its trouble is shown. */
+function enqueue(action) {
+  queue = queue.then(action).catch((error) => {
+    progress('', 1, 1);
+    status(error.message, true);
+  });
+}
+
+async function main() {
+  find('backend').value = localStorage.getItem(BACKEND_KEY) ?? 'auto';
+  find('backend').addEventListener('change', ({ target }) => {
+    localStorage.setItem(BACKEND_KEY, target.value);
+    enqueue(async () => {
+      find('backend-summary').textContent = 'testing…';
+      await detector.use(target.value);
+      showBackend();
+    });
+  });
+  const folders = await (await fetch(MODELS)).json();
+  enqueue(() => load(folders[0]));
+  acceptPhotos();
+  await offerModels(folders);
+  await queue;
+  add(await sharedPhotos());
+  await workOffline(); // Last: it fetches every file again, mostly from the browser's own cache.
 }
 
 main().catch((error) => status(error.message, true));

@@ -1,0 +1,110 @@
+/** Results: one card a photo, one table and one CSV for all. */
+
+const find = (id) => document.getElementById(id);
+
+export const percent = (p) => `${(100 * p).toFixed(1)} %`;
+
+/**
+ * @param {'fake'|'real'|'unsure'} label
+ * @param {object} info detector.json's content.
+ * @returns {string} The verdict for people.
+ */
+export function wordsFor(label, info) {
+  return info.words[label] ?? 'Unsure: it could be either'; // Only the classes must have words.
+}
+
+/**
+ * Put a waiting card in front of those of earlier photos.
+ *
+ * @param {File} file
+ * @param {Element|null} before The first of the earlier cards.
+ * @returns {HTMLLIElement}
+ */
+export function addCard(file, before) {
+  const card = find('card').content.cloneNode(true).firstElementChild;
+  const image = card.querySelector('img');
+  image.src = URL.createObjectURL(file);
+  image.onerror = () => image.remove(); // No picture; the card says why.
+  card.querySelector('.name').textContent = file.name;
+  find('results').insertBefore(card, before);
+  return card;
+}
+
+/**
+ * @param {HTMLLIElement} card
+ * @param {import('./detector.js').Verdict} verdict
+ * @param {object} info detector.json's content.
+ */
+export function showVerdict(card, { pReal, label, milliseconds, advice }, info) {
+  const part = (name) => card.querySelector(name);
+  card.dataset.pReal = pReal; // Unrounded.
+  card.dataset.label = label;
+  part('img').alt = `Judged photo ${part('.name').textContent}`;
+  part('.verdict').textContent = wordsFor(label, info);
+  part('.real').textContent = percent(pReal);
+  part('.fake').textContent = percent(1 - pReal);
+  part('.timing').textContent = `Judged on this device in ${milliseconds.toFixed(0)} ms.`;
+  part('.mark').style.left = `${100 * pReal}%`;
+  let meaning = `Probability of a real photo: ${percent(pReal)}.`;
+  if (info.unsure) {
+    const { low, high } = info.unsure;
+    part('.unsure').style.left = `${100 * low}%`;
+    part('.unsure').style.width = `${100 * (high - low)}%`;
+    part('.unsure').hidden = false;
+    meaning += ` Between ${percent(low)} and ${percent(high)} the detector is unsure.`;
+  }
+  part('.scale').setAttribute('aria-label', meaning);
+  part('.advice').textContent = advice ?? '';
+  part('.advice').hidden = !advice;
+  part('.judged').hidden = false;
+}
+
+/** @param {HTMLLIElement} card @param {string} sentence What is wrong with the file. */
+export function showError(card, sentence) {
+  card.classList.add('error');
+  card.querySelector('.verdict').textContent = 'Not judged';
+  card.querySelector('.name').append(': ', sentence);
+}
+
+/**
+ * @typedef {object} Row
+ * @property {string} file
+ * @property {string} verdict In words; empty with an error.
+ * @property {number|''} p_real
+ * @property {string} error
+ */
+
+/** @param {Row[]} rows All results; the table and the CSV are there from the second one on. */
+export function showTable(rows) {
+  const isWorthwhile = rows.length > 1;
+  find('table').hidden = find('csv').hidden = !isWorthwhile;
+  find('rows').replaceChildren(
+    ...rows.map(({ file, verdict, p_real, error }) => {
+      const row = document.createElement('tr');
+      row.insertCell().textContent = file;
+      row.insertCell().textContent = verdict || error;
+      row.insertCell().textContent = p_real === '' ? '–' : p_real.toFixed(4);
+      row.lastChild.className = 'number';
+      return row;
+    }),
+  );
+  URL.revokeObjectURL(find('csv').href);
+  find('csv').href = URL.createObjectURL(new Blob([toCsv(rows)], { type: 'text/csv' }));
+}
+
+/**
+ * @param {Row[]} rows
+ * @returns {string} CSV (RFC 4180) with the columns of a row.
+ */
+export function toCsv(rows) {
+  const columns = ['file', 'verdict', 'p_real', 'error'];
+  const field = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
+  const lines = rows.map((row) => columns.map((name) => field(row[name])).join(','));
+  return [columns.join(','), ...lines, ''].join('\r\n');
+}
+
+/** Remove all cards and let go of their pictures. */
+export function clearCards() {
+  for (const image of find('results').querySelectorAll('img')) URL.revokeObjectURL(image.src);
+  find('results').replaceChildren();
+}

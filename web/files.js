@@ -1,0 +1,146 @@
+// Written by `python -m export vendor`; see export/listing.py.
+self.VERSION = 'fb629e654c55';
+self.FILES = {
+  "app.js": {
+    "bytes": 7614,
+    "sha256": "a8dbcf8f0663397e8836aa4a6986c4cc6688c65397bdf4262c4e5cc6221cc53a"
+  },
+  "backends.js": {
+    "bytes": 3531,
+    "sha256": "8d22576a364882b74d2ecff00f2b7dbfb5121e6d8ccd57193125866cf5f50ed5"
+  },
+  "camera.js": {
+    "bytes": 1570,
+    "sha256": "835eaf3a265309561b640eeadd5788b68424ec92052a2f3ff9deaca184f454e0"
+  },
+  "cards.js": {
+    "bytes": 4141,
+    "sha256": "4f15b297d2570d8129efb39b9522810c3c24dd673686fc5349ff2007b787c25e"
+  },
+  "checked.js": {
+    "bytes": 2223,
+    "sha256": "89105da3a889319988db60129814c76aa0092d97a110b5fc9f20dbf47791ef26"
+  },
+  "detector.js": {
+    "bytes": 3530,
+    "sha256": "048111ee00797d2d344feadf53aacbb633e72bcad12ac073ec77a51f8d658025"
+  },
+  "faces.js": {
+    "bytes": 14175,
+    "sha256": "e5eeda041017e189391a637e41945d10e1a8d6b10d33c5132d4b0810eb35f8ec"
+  },
+  "icon.svg": {
+    "bytes": 427,
+    "sha256": "9448b968950e647224aff0c61eec73e9e6668ebc3e09db9874cf58cda1168e13"
+  },
+  "icons/192.png": {
+    "bytes": 5524,
+    "sha256": "9e48eec1ff4c7dcf5dc9382648bc105e7086ad8e64687e601c07040b7805b7d9"
+  },
+  "icons/512.png": {
+    "bytes": 15440,
+    "sha256": "0a172cf199b8e9b6f11e90b2b6560bc74d669541eba2be71cde3ad697b3b750f"
+  },
+  "icons/maskable.png": {
+    "bytes": 10310,
+    "sha256": "c304088851aea6b6b5ced1c720aaaeb5118cf4b39391062f185882e0ae6f6bee"
+  },
+  "index.html": {
+    "bytes": 4521,
+    "sha256": "5fb208229e23dd4711df1127f543e8e6a693530aa1c07b695d9eb0186451d2a3"
+  },
+  "manifest.webmanifest": {
+    "bytes": 833,
+    "sha256": "6adb2869ac1ed99728a16c2ffb8e5873ca38f41b84f2ea6a6a189eca866df7f0"
+  },
+  "model/detector.json": {
+    "bytes": 4911,
+    "sha256": "bc351a6ba8cee3072751a3d314500fa65781143528edb695f7c436a8a961bbbb"
+  },
+  "model/group1-shard1of3.bin": {
+    "bytes": 4194304,
+    "sha256": "6b0728c32bd2ee01383c24d8edca8362e46e1747c7ae77be47ff368a5e4e2b17"
+  },
+  "model/group1-shard2of3.bin": {
+    "bytes": 4194304,
+    "sha256": "733e3e2af3c46a6ef98db26240992e2e16ce9d716e5762ee21b067db5b41d586"
+  },
+  "model/group1-shard3of3.bin": {
+    "bytes": 2780505,
+    "sha256": "11969783d445ff28ff859b495cf476e18b2e47a972e12a7314be5587037c0130"
+  },
+  "model/model.json": {
+    "bytes": 14177,
+    "sha256": "47dbd30f6fecb42d452134ccecde45ef64676891056a025ffb6aaaaf9139d4e0"
+  },
+  "model.js": {
+    "bytes": 2355,
+    "sha256": "54a4b45afcc13e101b1a59a6d22a1985ee71c0cb0be21bb2cf4ec79d521232d9"
+  },
+  "models.json": {
+    "bytes": 10,
+    "sha256": "00f4c2a4e1d170187166b5033c5db6b33a6d7b3722d5e20162efef1bcc87bba7"
+  },
+  "offline.js": {
+    "bytes": 2317,
+    "sha256": "4e43d4d0b2eda478f0b7a28a82d3c224186edffdb9248897f61b8c4d1bde135f"
+  },
+  "photo.js": {
+    "bytes": 6879,
+    "sha256": "0c687bd13683bf8e2c60e11e10d8cd31cff4d14bfba4fc084dd8a2d1c383b6e4"
+  },
+  "style.css": {
+    "bytes": 4582,
+    "sha256": "f0709d688d8c90b198d113779b3474fc09ba0e844e93c510d32631350291f51b"
+  },
+  "tf.js": {
+    "bytes": 286,
+    "sha256": "2111c4ba61173e4933f32c4f5a4b4ee2b41b60522e2fd89e233d57fdf3b1171c"
+  },
+  "vendor/blazeface/group1-shard1of1.bin": {
+    "bytes": 201236,
+    "sha256": "3b504643d9366322c94674fd3a38357ab32632f1f194c21af1f8102089febb76"
+  },
+  "vendor/blazeface/model.json": {
+    "bytes": 56010,
+    "sha256": "c0204906a6a54b40daf6b08f8ded0b7add831d99c01bd65c6bd4d5df390e8e7b"
+  },
+  "vendor/faces.json": {
+    "bytes": 891,
+    "sha256": "232dd4ff32607e0169b25f561212c26390858b6c7d6f0851b736c46606210b30"
+  },
+  "vendor/packages.json": {
+    "bytes": 787,
+    "sha256": "7ec9e23e276b2d04d94a5bc267a44b422ccbf967f7ee23713aa3e5e72e841af4"
+  },
+  "vendor/tf-backend-wasm.es2017.min.js": {
+    "bytes": 144402,
+    "sha256": "bdd8c3c1fb0b37601bc2a122efa20b8d78e2936d104b03a44591be4188c63f65"
+  },
+  "vendor/tf-backend-webgl.es2017.min.js": {
+    "bytes": 370446,
+    "sha256": "083d15b0b29957c27ef44f521932c5e13f8fc25980006504c6942b66a782cbdd",
+    "later": true
+  },
+  "vendor/tf-converter.es2017.min.js": {
+    "bytes": 286781,
+    "sha256": "42a8166c840173bae6180e8ab715a4c811f0371de1b81f28977fd4a7d2c39adf"
+  },
+  "vendor/tf-core.es2017.min.js": {
+    "bytes": 255317,
+    "sha256": "c55367325aa628ed685164d5c4210892e31c6d2d0e8c163a827b15ad330d1eba"
+  },
+  "vendor/tfjs-backend-wasm-simd.wasm": {
+    "bytes": 424594,
+    "sha256": "77ebb28a6d34f371dbbf2086b7f2de8994acd8ea5a3cf1fa24d2c26c840cac7b"
+  },
+  "vendor/tfjs-backend-wasm.wasm": {
+    "bytes": 311123,
+    "sha256": "70a5d516060464e5269f01c74bac1772d6b8ab6cb612acf16b5cdaf61f78d892",
+    "later": true
+  },
+  "worker.js": {
+    "bytes": 2727,
+    "sha256": "3ddcc5bb6ef01970aa33fd5a371322a00789a50bb3dc876cb32e8a7de71abcb5"
+  }
+};

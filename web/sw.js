@@ -1,0 +1,83 @@
+/**
+ * Service worker: the page from a cache, so that it works offline and a second visit loads nothing.
+ *
+ * files.js lists every file with its sha256; its VERSION is a hash of that list and names the cache. Any change
+ * to any file makes another files.js, browsers then see another worker, and it waits until the page takes it over.
+ */
+/* global FILES, VERSION, fetchChecked */
+importScripts('files.js', 'checked.js');
+
+const CACHE = `deepfacedetect-${VERSION}`;
+const SHARED = 'shared';
+
+const HERE = new URL('./', self.location).href;
+const pathOf = (url) => (url.startsWith(HERE) ? url.slice(HERE.length).replace(/[?#].*/, '') || 'index.html' : null);
+
+/**
+ * Put a file into this version's cache, checked, from the first place that has it.
+ *
+ * @param {string} path
+ * @param {(() => Promise<Response|undefined>)[]} sources
+ * @returns {Promise<Response>}
+ */
+async function store(path, sources) {
+  const url = HERE + path;
+  let headers;
+  const noting = sources.map((source) => async () => {
+    const response = await source();
+    headers = response && { 'Content-Type': response.headers.get('Content-Type') ?? '' };
+    return response;
+  });
+  const bytes = await fetchChecked(path, FILES[path].sha256, noting);
+  const cache = await caches.open(CACHE);
+  await cache.put(url, new Response(bytes, { headers }));
+  return cache.match(url);
+}
+
+/** The network through the browser's own cache, then past it. */
+const network = (path) => [() => fetch(HERE + path), () => fetch(HERE + path, { cache: 'reload' })];
+
+self.addEventListener('install', (event) => {
+  const paths = Object.keys(FILES).filter((path) => !FILES[path].later);
+  // An older version's cache comes first: a new version fetches only what changed.
+  const all = paths.map((path) => store(path, [() => caches.match(HERE + path), ...network(path)]));
+  event.waitUntil(Promise.all(all));
+});
+
+self.addEventListener('activate', (event) => {
+  const clean = async () => {
+    for (const name of await caches.keys()) {
+      if (name.startsWith('deepfacedetect-') && name !== CACHE) await caches.delete(name);
+    }
+    await self.clients.claim();
+  };
+  event.waitUntil(clean());
+});
+
+self.addEventListener('message', ({ data }) => {
+  if (data === 'take over') self.skipWaiting();
+});
+
+async function answer(path, request) {
+  const cached = request.cache !== 'reload' && (await (await caches.open(CACHE)).match(HERE + path));
+  if (cached) return cached;
+  const sources = request.cache === 'reload' ? network(path).slice(1) : network(path);
+  return store(path, sources).catch(() => fetch(request)); // Unchecked and unstored; the page checks the model itself.
+}
+
+/** Photos that another app shares to this one (manifest.webmanifest); the page fetches and deletes them. */
+async function receive(request) {
+  const cache = await caches.open(SHARED);
+  const files = (await request.formData()).getAll('photos');
+  for (const [index, file] of files.entries()) {
+    await cache.put(`${HERE}${SHARED}/${index}/${encodeURIComponent(file.name)}`, new Response(file));
+  }
+  return Response.redirect(`${HERE}?shared`, 303);
+}
+
+self.addEventListener('fetch', (event) => {
+  const { request } = event;
+  const path = pathOf(request.url);
+  if (request.method === 'POST' && path === 'share') event.respondWith(receive(request));
+  else if (request.method === 'GET' && path && FILES[path]) event.respondWith(answer(path, request));
+});
