@@ -3,6 +3,7 @@
     python -m export quantize runs/custom --out runs/custom-uint8
     python -m export convert runs/custom-uint8 --out web/model --precision uint8
     python -m export convert runs/custom-uint8 --out space/model --precision uint8 --format keras
+    python -m export verify web/model runs/custom-uint8 --data folder/
     python -m export push runs/custom-uint8 --repo OWNER/NAME
     python -m export pull --repo OWNER/NAME --revision COMMIT --out runs/pulled
     python -m export vendor
@@ -18,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")  # An advertisement that fails where output is captured.
 os.environ["HF_HUB_DISABLE_XET"] = "1"  # With Xet the client may split a push into several commits.
 
-from export import convert, hub, icons, quantize, vendor  # noqa: E402
+from export import convert, hub, icons, quantize, vendor, verify  # noqa: E402
 from train import run  # noqa: E402
 
 
@@ -40,6 +41,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("run", type=Path)
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
     p.set_defaults(command=quantize.quantize)
+
+    p = commands.add_parser("verify", help="compare an exported model with its run, in Chromium")
+    p.add_argument("model", type=Path, help="folder that `convert` filled with a TensorFlow.js model")
+    p.add_argument("run", type=Path)
+    p.add_argument("--data", type=Path, required=True, help="file or folder of photos")
+    p.add_argument("--bound", type=float, default=0.001, help="largest accepted difference in P(real)")
+    p.set_defaults(command=verify.verify)
 
     p = commands.add_parser("push", help="upload runs to the Hugging Face Hub as one commit")
     p.add_argument("run", type=Path, nargs="+", help="the first becomes the repository's model, the others folders")
@@ -70,7 +78,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         args.command(args)
-    except (run.RunError, hub.HubError) as error:
+    except (run.RunError, hub.HubError, verify.VerifyError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -12,7 +12,7 @@ from conftest import ROOT, draw
 import export.__main__ as export
 from export import vendor
 from export.quantize import round_to_uint8
-from train import data, photo, run, spec
+from train import data, models, photo, run, spec
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +121,19 @@ def test_the_repositorys_models_are_described(folder):
 def test_the_repositorys_weights_stay_under_40_megabytes():
     size = sum(path.stat().st_size for folder in ("space/model", "web/model") for path in (ROOT / folder).iterdir())
     assert size < 40e6
+
+
+def test_verify_accepts_the_copy_and_names_what_differs(quantized, trained, tmp_path, capsys):
+    for seed, name in enumerate(("a.jpg", "b.png")):
+        draw(300, 200, seed).save(tmp_path / name)
+    arguments = ["--data", str(tmp_path), "--bound", "1e-4"]
+    assert export.main(["convert", str(quantized), "--out", str(tmp_path / "m"), "--precision", "uint8"]) == 0
+    assert export.main(["verify", str(tmp_path / "m"), str(quantized), *arguments]) == 0
+    assert "2 files: largest |difference in P(real)|" in capsys.readouterr().out
+
+    changed = run.load_model(quantized)
+    models.scale_logit(changed, -5)
+    (tmp_path / "changed").mkdir()
+    run.save_model(changed, tmp_path / "changed/model.keras")
+    assert export.main(["verify", str(tmp_path / "m"), str(tmp_path / "changed"), *arguments]) == 2
+    assert "they differ by more than 0.0001" in capsys.readouterr().err
