@@ -19,8 +19,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")  # An advertisement that fails where output is captured.
 os.environ["HF_HUB_DISABLE_XET"] = "1"  # With Xet the client may split a push into several commits.
 
-from export import convert, hub, icons, quantize, vendor, verify  # noqa: E402
-from train import run  # noqa: E402
+from export import convert, hub, icons, precision, quantize, vendor, verify  # noqa: E402
+from train import data, run  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,7 +34,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("run", type=Path)
     p.add_argument("--out", type=Path, required=True, help="folder to fill; what it holds is replaced")
     p.add_argument("--format", choices=("tfjs", "keras"), default="tfjs")
-    p.add_argument("--precision", choices=("float32", "float16", "uint8"), default="float32", help="of stored weights")
+    p.add_argument("--precision", choices=(*precision.PRECISIONS, convert.AUTO), default="float32", help="of weights")
+    p.add_argument("--data", type=Path, help="dataset whose validation split decides with --precision auto")
     p.set_defaults(command=convert.convert)
 
     p = commands.add_parser("quantize", help="round the weights to what uint8 can hold, as a new run")
@@ -75,10 +76,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the process's exit status."""
-    args = parser().parse_args(argv)
+    top = parser()
+    args = top.parse_args(argv)
+    if getattr(args, "precision", None) == convert.AUTO and (args.format != "tfjs" or not args.data):
+        top.error("--precision auto needs --data DIR, and the format tfjs")
     try:
         args.command(args)
-    except (run.RunError, hub.HubError, verify.VerifyError) as error:
+    except (data.DataError, run.RunError, hub.HubError, verify.VerifyError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

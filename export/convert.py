@@ -1,6 +1,7 @@
 """Write a run's network where the page or the Space loads it.
 
     python -m export convert runs/custom --out web/model                     TensorFlow.js graph model
+    python -m export convert runs/custom --out web/model --precision auto --data DIR
     python -m export convert runs/custom --out space/model --format keras    Keras file
 """
 
@@ -11,8 +12,10 @@ from pathlib import Path
 
 from tensorflowjs.converters.tf_saved_model_conversion_v2 import convert_tf_saved_model
 
-from export import detector, listing
+from export import detector, listing, precision
 from train import run
+
+AUTO = "auto"
 
 
 def convert(args: argparse.Namespace) -> None:
@@ -20,18 +23,30 @@ def convert(args: argparse.Namespace) -> None:
 
     Raises:
         run.RunError: the run is unfinished or was not evaluated.
+        data.DataError, verify.VerifyError: as in `precision.choose`, for ``args.precision`` "auto".
     """
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
-        folder = Path(scratch) / "model"
-        folder.mkdir()
-        if args.format == "tfjs":
-            to_tfjs(args.run, folder, args.precision)
+
+        def make(stored_as: str) -> Path:
+            folder = Path(scratch) / stored_as
+            folder.mkdir()
+            if args.format == "tfjs":
+                to_tfjs(args.run, folder, stored_as)
+            else:
+                run.load_model(args.run)  # Refuses what could not be loaded later.
+                shutil.copy(args.run / run.MODEL, folder)
+            run.write_json(folder / detector.DETECTOR, detector.describe(args.run, stored_as, folder))
+            return folder
+
+        if args.precision == AUTO:
+            chosen, rows = precision.choose(args.run, args.data, make)
+            folder = Path(scratch) / chosen
+            described = run.read_json(folder, detector.DETECTOR)
+            run.write_json(folder / detector.DETECTOR, described | {"precisions": rows})
         else:
-            run.load_model(args.run)  # Refuses what could not be loaded later.
-            shutil.copy(args.run / run.MODEL, folder)
-        run.write_json(folder / detector.DETECTOR, detector.describe(args.run, args.precision, folder))
+            folder = make(args.precision)
         if out.exists():
             shutil.rmtree(out)
         folder.rename(out)
@@ -41,7 +56,7 @@ def convert(args: argparse.Namespace) -> None:
     print(f"{out}: {', '.join(path.name for path in sorted(out.iterdir()))}; {size / 1e6:.1f} MB")
 
 
-def to_tfjs(source: Path, folder: Path, precision: str) -> None:
+def to_tfjs(source: Path, folder: Path, stored_as: str) -> None:
     """Convert Keras -> SavedModel -> TensorFlow.js graph model: model.json and its weight shards.
 
     ``tensorflowjs``' direct Keras conversion writes Keras 3 models in a form that TensorFlow.js can't load.
@@ -50,5 +65,5 @@ def to_tfjs(source: Path, folder: Path, precision: str) -> None:
     with tempfile.TemporaryDirectory() as saved:
         model.export(saved, format="tf_saved_model", verbose=False)
         convert_tf_saved_model(
-            saved, str(folder), quantization_dtype_map={} if precision == "float32" else {precision: "*"}
+            saved, str(folder), quantization_dtype_map={} if stored_as == "float32" else {stored_as: "*"}
         )

@@ -43,15 +43,12 @@ def verify(args: argparse.Namespace) -> None:
         VerifyError: there are no files, no Chromium, or a difference exceeds ``args.bound``.
     """
     files = expand([args.data])
-    chromium = shutil.which("chromium")
     if not files:
         raise VerifyError(f"{args.data}: no images in it.")
-    if not chromium:
-        raise VerifyError("Chromium is not there; install the package chromium.")
     model = run.load_model(args.run)
     pixels = (read_photo(path)[None].astype("float32") for path in tqdm(files, "Keras"))
     keras = [float(model.predict_on_batch(batch)[0, 0]) for batch in pixels]
-    browser = list(tqdm(judge(args.model, files, chromium), "Chromium", len(files)))
+    browser = list(tqdm(judge(args.model, files), "Chromium", len(files)))
     differences = np.abs(np.array(keras) - browser)
     worst = int(differences.argmax())
     print(
@@ -65,8 +62,15 @@ def verify(args: argparse.Namespace) -> None:
         )
 
 
-def judge(model: Path, files: list[Path], chromium: str) -> Iterator[float]:
-    """P(real) of each file from an exported model, by the page's own module in Chromium."""
+def judge(model: Path, files: list[Path]) -> Iterator[float]:
+    """P(real) of each file from an exported model, by the page's own module in Chromium.
+
+    Raises:
+        VerifyError: there is no Chromium.
+    """
+    chromium = shutil.which("chromium")
+    if not chromium:
+        raise VerifyError("Chromium is not there; install the package chromium.")
     with serve(model, files) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM.split())
         page = browser.new_page()

@@ -137,3 +137,16 @@ def test_verify_accepts_the_copy_and_names_what_differs(quantized, trained, tmp_
     run.save_model(changed, tmp_path / "changed/model.keras")
     assert export.main(["verify", str(tmp_path / "m"), str(tmp_path / "changed"), *arguments]) == 2
     assert "they differ by more than 0.0001" in capsys.readouterr().err
+
+
+def test_auto_keeps_the_smallest_form_that_answers_alike(trained, dataset, tmp_path):
+    arguments = ["convert", str(trained), "--out", str(tmp_path / "m"), "--precision", "auto", "--data", str(dataset)]
+    assert export.main(arguments) == 0
+    info = json.loads((tmp_path / "m/detector.json").read_text())
+    rows = {row["precision"]: row for row in info["precisions"]}
+    assert list(rows) == ["float32", "float16", "uint16", "uint8"]
+    assert rows["float32"]["accepted"] and rows["float32"]["largest_difference"] < 1e-4
+    assert rows["uint8"]["bytes"] < rows["float16"]["bytes"] < rows["float32"]["bytes"]
+    accepted = [row for row in rows.values() if row["accepted"]]
+    assert info["precision"] == min(accepted, key=lambda row: row["bytes"])["precision"] != "float32"
+    assert all(row["largest_difference"] <= 0.01 for row in accepted)

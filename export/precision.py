@@ -1,0 +1,62 @@
+"""Choose how an exported model's weights are stored: the smallest form that answers as the original does."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from export import verify
+from train import data, evaluate, run
+
+PRECISIONS = ("float32", "float16", "uint16", "uint8")
+ACCURACY_LOSS = 0.001  # Largest accepted change of accuracy on validation: a tenth of a point.
+DIFFERENCE = 0.01  # Largest accepted |difference in P(real)| on any validation image.
+
+
+def choose(source: Path, root: Path, make: Callable[[str], Path]) -> tuple[str, list[dict]]:
+    """Score each precision on the validation split, through the exported graph in Chromium.
+
+    Args:
+        source: the run.
+        root: dataset, as in `data.find_splits`.
+        make: exports the run in a precision and returns the folder.
+
+    Returns:
+        The smallest accepted precision, and a row for each: precision, bytes, accuracy at the run's threshold,
+        largest and mean |difference in P(real)| from Keras, accepted.
+
+    Raises:
+        data.DataError: the dataset can't be used.
+        run.RunError: the run is unfinished or was not evaluated.
+        verify.VerifyError: there is no Chromium, or no precision is accepted.
+    """
+    photos = data.load_checked(root, ("valid",))
+    labels = data.labels_of(photos)[:, 0]
+    threshold = run.read_figures(source)["threshold"]
+    original = evaluate.score(run.load_model(source), photos)
+    rows = []
+    for precision in PRECISIONS:
+        folder = make(precision)
+        p_real = np.array(list(verify.judge(folder, [Path(photo.path) for photo in photos])))
+        accuracy, before = (float(((p >= threshold) == labels).mean()) for p in (p_real, original))
+        differences = np.abs(p_real - original)
+        rows.append(
+            {
+                "precision": precision,
+                "bytes": sum(path.stat().st_size for path in folder.iterdir()),
+                "accuracy": accuracy,
+                "largest_difference": float(differences.max()),
+                "mean_difference": float(differences.mean()),
+                "accepted": bool(abs(accuracy - before) <= ACCURACY_LOSS and differences.max() <= DIFFERENCE),
+            }
+        )
+        print(
+            "{precision:8} {bytes:>11,} bytes, accuracy {accuracy:.3f}, |difference in P(real)| largest "
+            "{largest_difference:.1e}, mean {mean_difference:.1e}: {verdict}".format(
+                verdict="accepted" if rows[-1]["accepted"] else "refused", **rows[-1]
+            )
+        )
+    accepted = [row for row in rows if row["accepted"]]
+    if not accepted:
+        raise verify.VerifyError(f"No form of {source} answers as it does; see the table above.")
+    return min(accepted, key=lambda row: row["bytes"])["precision"], rows
