@@ -153,9 +153,11 @@ def test_the_comparison_finds_the_shifted_number_alone():
 def test_one_class_alone_is_shown_without_a_comparison(tmp_path):
     root = write_dataset(tmp_path / "set", {"test": 2})
     shutil.rmtree(root / "test/fake")
+    (root / "train/real").mkdir(parents=True)
     assert __main__.main(["explore", "--data", str(root), "--out", str(tmp_path)]) == 0
     numbers = run.read_json(tmp_path, "explore.json")
     assert numbers["shown"] == {"split": "test", "images": {"real": 2}}
+    assert "Split train has no readable image of fake and real; add some before training." in numbers["findings"]
     assert "test" not in numbers["spectrum"] and "test" not in numbers["colour"]["channels"]["red"]
     assert "Do the classes differ?" not in (tmp_path / "explore.html").read_text()
 

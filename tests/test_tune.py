@@ -84,7 +84,7 @@ def test_killed_and_started_again_it_ends_as_an_uninterrupted_search(tuned, data
 
 
 def test_a_bad_trial_is_pruned_after_its_first_epoch(photos):
-    study = optuna.create_study(pruner=optuna.pruners.MedianPruner())
+    study = optuna.create_study(pruner=optuna.pruners.PercentilePruner(tune.KEPT))
     for _ in range(5):
         study.add_trial(
             optuna.create_trial(

@@ -56,7 +56,7 @@ def explore(args: argparse.Namespace) -> None:
     readable = [photo for photo in photos if not photo.error]
     numbers = {
         "dataset": {"name": Path(args.data).resolve().name} | data.fingerprint(readable),
-        "balance": balance(photos),
+        "balance": balance(photos, list(folders)),
         "storage": {attribute: tally(readable, attribute) for attribute in ("size", "mode", "quality")},
         "unreadable": [{"file": _relative(photo, root), "error": photo.error} for photo in photos if photo.error],
         "duplicates": duplicates(readable, root),
@@ -93,16 +93,13 @@ def _relative(photo: data.Photo, root: Path) -> str:
     return Path(photo.path).relative_to(root).as_posix()
 
 
-def balance(photos: list[data.Photo]) -> list[dict]:
+def balance(photos: list[data.Photo], splits: list[str]) -> list[dict]:
     """One row a split: how many readable images each class has, and how many files are unreadable."""
     counts = collections.Counter(
         (photo.split, "unreadable" if photo.error else CLASS_NAMES[photo.label]) for photo in photos
     )
     columns = (*CLASS_NAMES, "unreadable")
-    return [
-        {"split": split} | {column: counts[split, column] for column in columns}
-        for split in dict.fromkeys(photo.split for photo in photos)
-    ]
+    return [{"split": split} | {column: counts[split, column] for column in columns} for split in splits]
 
 
 def tally(photos: list[data.Photo], attribute: str) -> list[dict]:
