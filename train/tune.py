@@ -1,6 +1,6 @@
 """Search for better settings of the custom CNN: resumable, the same search from the same seed.
 
-    python -m train tune custom --data ../shared/data/140k-subset --out runs/tune --trials 30
+    python -m train tune custom --data DIR --out runs/tune --trials 30
 
 The folder holds ``study.db`` (Optuna's, which ``optuna-dashboard`` can show, too), ``config.json``, the ranked
 trials as ``ranking.csv`` and ``ranking.md``, and ``plots/tuning.png``.
