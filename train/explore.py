@@ -34,6 +34,7 @@ BAND = (10, 90)  # Percentiles over the images.
 FALSE_DISCOVERY_RATE = 0.05
 SHEET = (4, 6)  # Rows and columns of a contact sheet.
 THUMBNAIL = 128  # Pixels.
+BALANCED = 0.8  # Smallest share of the larger class that the smaller may have without a remark.
 MOST = 10  # Lines of a table or list in the report; the JSON has all.
 COLOURS = {"fake": "#d9541e", "real": "#1a5fb4"}
 
@@ -139,7 +140,7 @@ def findings(numbers: dict) -> list[str]:
         if not few:
             empty = " and ".join(name for name in CLASS_NAMES if not row[name])
             lines.append(f"Split {row['split']} has no readable image of {empty}; add some before training.")
-        elif few < 0.8 * many:
+        elif few < BALANCED * many:
             lines.append(
                 f"Split {row['split']} is out of balance: {row['fake']} fake, {row['real']} real; "
                 "accuracy alone would mislead."
