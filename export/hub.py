@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import HfApi, constants, is_offline_mode, snapshot_download
+from huggingface_hub import HfApi, constants, get_session, is_offline_mode, snapshot_download
 from huggingface_hub.errors import (
     HfHubHTTPError,
     LocalEntryNotFoundError,
@@ -41,6 +41,9 @@ TFJS = "tfjs"
 
 # The Hub's own, in every repository; it steers git and is no part of the model.
 GIT = ".gitattributes"
+
+# Without a limit, a network that swallows packets holds the first request for minutes. Answers may take their time.
+TIMEOUT = httpx2.Timeout(None, connect=10)
 
 # Loading one of these can run code that someone put into it.
 REFUSED = {".dill", ".h5", ".hdf5", ".joblib", ".pickle", ".pkl", ".pt", ".pth"}
@@ -63,6 +66,7 @@ def push(args: argparse.Namespace) -> None:
     with plain_errors(args.repo, args.space), tempfile.TemporaryDirectory() as scratch:
         for repo in filter(None, (args.repo, args.space)):
             validate_repo_id(repo)
+        get_session().timeout = TIMEOUT
         if not args.dry_run:
             api.whoami()  # Else a wrong token would be noticed only after the conversion.
         model, space = Path(scratch) / "model", Path(scratch) / "space"
@@ -185,6 +189,7 @@ def pull(args: argparse.Namespace) -> None:
     if out.exists():
         raise HubError(f"{out} exists; choose another --out.")
     with plain_errors(args.repo):
+        get_session().timeout = TIMEOUT
         if not is_offline_mode():
             # Else the client would pass an old copy from its cache for the Hub's answer when the Hub fails.
             HfApi().model_info(args.repo, revision=args.revision)
