@@ -16,11 +16,11 @@ import io
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import HfApi, constants, is_offline_mode, snapshot_download
+from huggingface_hub import HfApi, constants, get_session, is_offline_mode, snapshot_download
 from huggingface_hub.errors import (
     HfHubHTTPError,
     LocalEntryNotFoundError,
@@ -42,6 +42,9 @@ TFJS = "tfjs"
 # The Hub's own, in every repository; it steers git and is no part of the model.
 GIT = ".gitattributes"
 
+# Without a limit, a network that swallows packets holds the first request for minutes. Answers may take their time.
+TIMEOUT = httpx2.Timeout(None, connect=10)
+
 # Loading one of these can run code that someone put into it.
 REFUSED = {".dill", ".h5", ".hdf5", ".joblib", ".pickle", ".pkl", ".pt", ".pth"}
 
@@ -54,7 +57,7 @@ def push(args: argparse.Namespace) -> None:
     """Upload ``args.run``, one or more run folders, as one commit that replaces what the repository held.
 
     Raises:
-        HubError: the Hub did not take it, and nothing was committed.
+        HubError: the Hub did not take it; nothing was committed but what a line "pushed" names.
         run.RunError: a run is unfinished or was not evaluated.
     """
     if args.create_pr and (args.revision or args.space):
@@ -63,6 +66,7 @@ def push(args: argparse.Namespace) -> None:
     with plain_errors(args.repo, args.space), tempfile.TemporaryDirectory() as scratch:
         for repo in filter(None, (args.repo, args.space)):
             validate_repo_id(repo)
+        get_session().timeout = TIMEOUT
         if not args.dry_run:
             api.whoami()  # Else a wrong token would be noticed only after the conversion.
         model, space = Path(scratch) / "model", Path(scratch) / "space"
@@ -74,9 +78,9 @@ def push(args: argparse.Namespace) -> None:
         if args.dry_run:
             return
 
-        api.create_repo(args.repo, private=args.private or None, exist_ok=True)
-        if args.private and not api.model_info(args.repo).private:
-            raise HubError(f"{args.repo} exists and is public; make it private in its settings, then push again.")
+        make_repository(api, args.repo, args.private)
+        if args.space:
+            make_repository(api, args.space, args.private, repo_type="space", space_sdk="gradio")
         if args.revision:
             api.create_branch(args.repo, branch=args.revision, exist_ok=True)
         commit = api.upload_folder(
@@ -90,9 +94,6 @@ def push(args: argparse.Namespace) -> None:
         print(f"pushed: {commit.pr_url or commit.commit_url}")
 
         if args.space:
-            api.create_repo(
-                args.space, repo_type="space", space_sdk="gradio", private=args.private or None, exist_ok=True
-            )
             # Before the files, so that the Space starts only once, with the model that belongs to them.
             api.add_space_variable(args.space, "DETECTOR_REPO", f"{args.repo}@{commit.oid}")
             upload = api.upload_folder(
@@ -107,12 +108,23 @@ def push(args: argparse.Namespace) -> None:
                 print(f"{args.space} can read {args.repo} only with a secret HF_TOKEN; add it in the Space's settings.")
 
 
+def make_repository(api: HfApi, repo: str, private: bool, repo_type: str = "model", **options) -> None:
+    """Make the repository unless it is there.
+
+    Raises:
+        HubError: ``private`` is asked for, and it is there and public; the Hub would leave it so.
+    """
+    api.create_repo(repo, repo_type=repo_type, private=private or None, exist_ok=True, **options)
+    if private and not api.repo_info(repo, repo_type=repo_type).private:
+        raise HubError(f"{repo} exists and is public; make it private in its settings, then push again.")
+
+
 def stage(runs: list[Path], folder: Path, repo: str, revision: str) -> None:
     """Fill ``folder`` with just what is to be published of the runs; see the module on what lies where."""
     names = [source.resolve().name for source in runs]
     taken = {path for path in (TFJS, run.PLOTS) if path in names[1:]}
     if repeated := taken | {name for name in names if names.count(name) > 1}:
-        raise HubError(f"Two runs can't both be {min(repeated)}; rename a run folder.")
+        raise HubError(f"The name {min(repeated)} is already taken in the repository; rename that run folder.")
     for source, name in zip(runs, names):
         first = name == names[0]
         target = folder if first else folder / name
@@ -146,7 +158,12 @@ def stage_run(source: Path, target: Path) -> None:
 
 def stage_space(folder: Path, repo: str) -> None:
     """Copy ``space/`` without its model, which the Space fetches from ``repo``, and without hidden files."""
-    shutil.copytree(ROOT / "space", folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "model"))
+    kept = (
+        name
+        for name in files_of(ROOT / "space")
+        if not re.search(r"(^|/)(\.|__pycache__/)", name) and not name.startswith("model/")
+    )
+    copy_files(ROOT / "space", folder, kept)
     [gradio] = re.findall(r"^gradio==(.+)$", (folder / "requirements.txt").read_text(), re.MULTILINE)
     card.space_card(repo, gradio).save(folder / CARD)
 
@@ -172,6 +189,7 @@ def pull(args: argparse.Namespace) -> None:
     if out.exists():
         raise HubError(f"{out} exists; choose another --out.")
     with plain_errors(args.repo):
+        get_session().timeout = TIMEOUT
         if not is_offline_mode():
             # Else the client would pass an old copy from its cache for the Hub's answer when the Hub fails.
             HfApi().model_info(args.repo, revision=args.revision)
@@ -179,11 +197,7 @@ def pull(args: argparse.Namespace) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
             folder = Path(scratch) / "model"
-            folder.mkdir()
-            for name in files_of(snapshot):
-                if name != GIT:
-                    (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(snapshot / name, folder / name)
+            copy_files(snapshot, folder, (name for name in files_of(snapshot) if name != GIT))
             check(folder, args.repo)  # The copy, so that what was checked is what is kept.
             folder.rename(out)
     print(f"{out}: {args.repo} at {snapshot.name}, {len(files_of(out))} files, each as in {SUMS}")
@@ -213,6 +227,14 @@ def check(folder: Path, repo: str) -> None:
 def files_of(folder: Path) -> list[str]:
     """Paths of all files below a folder, relative, with slashes, sorted."""
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+def copy_files(source: Path, target: Path, names: Iterable[str]) -> None:
+    """Copy files at the same paths into a new folder; the content of links."""
+    target.mkdir()
+    for name in names:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target / name)
 
 
 @contextlib.contextmanager

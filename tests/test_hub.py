@@ -323,7 +323,7 @@ def test_further_runs_lie_in_folders_with_cards_of_their_own(hub, command, tiny,
     assert len(files_of(tmp_path / "pulled")) == len(files) - 1
 
     status, _, err = command("push", tiny, tmp_path / "second", tiny, "--repo", "someone/tiny")
-    assert "Two runs can't both be tiny" in one_line(status, err)
+    assert "The name tiny is already taken" in one_line(status, err)
 
 
 def test_a_branch_is_made_when_missing_and_main_stays(hub, command, tiny, tmp_path):
@@ -360,6 +360,11 @@ def test_private_does_not_publish_in_a_public_repository(hub, command, tiny):
     status, _, err = command("push", tiny, "--repo", "someone/tiny", "--private")
     assert "someone/tiny exists and is public" in one_line(status, err)
     assert len(repository.titles) == 2
+
+    hub.repositories["spaces/someone/app"] = repository
+    status, _, err = command("push", tiny, "--repo", "someone/other", "--private", "--space", "someone/app")
+    assert "someone/app exists and is public" in one_line(status, err)
+    assert hub.repositories["models/someone/other"].titles == ["initial commit"]
 
 
 def test_the_space_serves_the_commit_just_made(hub, command, tiny, photo, tmp_path):
