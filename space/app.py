@@ -11,6 +11,7 @@ from typing import TypedDict
 import gradio as gr
 import numpy as np
 from gradio.components.api_component import Api
+from gradio.utils import get_upload_folder
 from gradio_client.utils import python_type_to_json_schema
 
 import charts
@@ -57,6 +58,17 @@ class BatchVerdict(TypedDict):
     model: str | None
 
 
+def sent(file: dict) -> Picture:
+    """An uploaded file.
+
+    Raises:
+        gr.Error: it is something else; gr.Image takes any path of the server that comes without Gradio's "meta" mark.
+    """
+    if not file["path"] or not Path(file["path"]).resolve().is_relative_to(Path(get_upload_folder()).resolve()):
+        raise gr.Error("This is no upload; send the file first.", print_exception=False)
+    return Picture(file["orig_name"] or "photo", Path(file["path"]))
+
+
 def judge(detector: Detector, picture: Picture) -> tuple[Verdict, np.ndarray, np.ndarray | None]:
     """The verdict on one picture, its pixels, and the evidence map if the model draws one.
 
@@ -71,7 +83,7 @@ def judge(detector: Detector, picture: Picture) -> tuple[Verdict, np.ndarray, np
 def judge_many(detector: Detector, files: list[dict] | None, progress=iter) -> list[BatchVerdict]:
     """One row for each picture among the uploaded files."""
     rows = []
-    for picture in progress(list_pictures([(file["orig_name"] or "photo", file["path"]) for file in files or []])):
+    for picture in progress(list_pictures([sent(file) for file in files or []])):
         row = dict.fromkeys(BatchVerdict.__annotations__) | {"file": picture.name}
         try:
             row |= judge(detector, picture)[0]
@@ -117,7 +129,7 @@ def check_a_photo(detectors: dict[str, Detector]) -> None:
         if not photo:
             return gr.skip(), views.notice(INVITATION), "", ""
         try:
-            return gr.skip(), *show(picked(detectors, model), Picture("photo", Path(photo["path"])))
+            return gr.skip(), *show(picked(detectors, model), sent(photo))
         except PhotoError as error:
             return None, views.error_card(str(error)), "", ""  # The browser could not show such a file anyway.
 
@@ -136,7 +148,7 @@ def check_a_photo(detectors: dict[str, Detector]) -> None:
         if not photo:
             raise gr.Error("Choose a photo first.", print_exception=False)
         try:
-            return judge(picked(detectors, model), Picture("photo", Path(photo["path"])))[0]
+            return judge(picked(detectors, model), sent(photo))[0]
         except PhotoError as error:
             raise gr.Error(str(error), print_exception=False) from None
 

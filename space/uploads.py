@@ -64,20 +64,17 @@ class Picture:
             raise PhotoError("The zip is damaged or packed in a rare way; pack the pictures again.") from None
 
 
-def list_pictures(files: list[tuple[str, str]]) -> list[Picture]:
+def list_pictures(files: list[Picture]) -> list[Picture]:
     """List uploads in their order, zips replaced by what is in them.
-
-    Args:
-        files: (name as the visitor knows it, path) of each upload.
 
     Returns:
         At most MAX_PHOTOS pictures; where there were more, one after them says so.
     """
     pictures = []
-    for name, path in files:
-        with open(path, "rb") as file:
+    for picture in files:
+        with picture.path.open("rb") as file:
             is_zip = file.read(4) in ZIP_STARTS
-        pictures += _list_zip(name, Path(path)) if is_zip else [Picture(name, Path(path))]
+        pictures += _list_zip(picture.name, picture.path) if is_zip else [picture]
     if len(pictures) > MAX_PHOTOS:
         sentence = f"Only the first {MAX_PHOTOS} pictures were read; send the others separately."
         pictures[MAX_PHOTOS:] = [Picture(f"{len(pictures) - MAX_PHOTOS} more", Path(), error=sentence)]

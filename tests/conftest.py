@@ -98,7 +98,7 @@ def serve(command: list[str], port: int, **options):
     log = tempfile.TemporaryFile("w+")  # A pipe that nobody reads would stop the server once it is full.
     process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, text=True, **options)
     try:
-        for _ in range(1200):
+        for _ in range(6000):  # A server on a busy machine takes its time.
             if process.poll() is not None:
                 log.seek(0)
                 raise RuntimeError(log.read())

@@ -250,8 +250,9 @@ def test_what_is_no_upload_and_no_model_is_refused(url, folder):
     assert event == "error" and answer["error"] == "There is no such model; choose one of: custom, evidence."
     for path in ("/etc/passwd", str(folder / "examples/astronaut.jpg"), str(folder / "app.py")):
         for meta in ({"meta": {"_type": "gradio.FileData"}}, {}):
-            event, answer = call(url, "predict", {"path": path, **meta}, None)
-            assert event == "error" and not answer["error"]
+            for data in (("predict", {"path": path} | meta), ("predict_batch", [{"path": path} | meta])):
+                event, answer = call(url, *data, None)
+                assert event == "error" and answer["error"] in (None, "This is no upload; send the file first.")
         assert requests.get(f"{url}gradio_api/file={path}", timeout=60).status_code == 403
 
 
@@ -301,7 +302,7 @@ def test_many_files_and_zips_get_a_row_each(url):
 
 def test_no_more_than_a_hundred_pictures_are_read(tmp_path):
     (tmp_path / "a.zip").write_bytes(pack({f"{i}.png": b"" for i in range(105)}))
-    pictures = uploads.list_pictures([("a.zip", str(tmp_path / "a.zip"))])
+    pictures = uploads.list_pictures([uploads.Picture("a.zip", tmp_path / "a.zip")])
     assert len(pictures) == 101
     assert (pictures[99].name, pictures[100].name) == ("99.png", "5 more")
     assert pictures[100].error == "Only the first 100 pictures were read; send the others separately."
@@ -309,7 +310,7 @@ def test_no_more_than_a_hundred_pictures_are_read(tmp_path):
 
 def test_a_zip_of_very_many_files_is_not_listed(tmp_path):
     (tmp_path / "a.zip").write_bytes(pack({f"{i}": b"" for i in range(1001)}))
-    [picture] = uploads.list_pictures([("a.zip", str(tmp_path / "a.zip"))])
+    [picture] = uploads.list_pictures([uploads.Picture("a.zip", tmp_path / "a.zip")])
     assert picture.error == "The zip holds too many files; put at most 100 pictures into one."
 
 
@@ -321,7 +322,7 @@ def test_a_damaged_or_encrypted_picture_in_a_zip_is_said_so(tmp_path):
     archive[archive.index(uploads.ZIP_ENTRY) + 8] |= 1
     (tmp_path / "encrypted.zip").write_bytes(archive)
     for name, sentence in (("damaged.zip", "The zip is damaged"), ("encrypted.zip", "The zip is encrypted")):
-        [picture] = uploads.list_pictures([(name, str(tmp_path / name))])
+        [picture] = uploads.list_pictures([uploads.Picture(name, tmp_path / name)])
         with pytest.raises(uploads.PhotoError, match=sentence):
             picture.read()
 
