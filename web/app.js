@@ -40,7 +40,7 @@ function about({ name, metrics, provenance, threshold, unsure, temperature }) {
     unsure &&
       `Between ${percent(unsure.low)} and ${percent(unsure.high)} it says "unsure"; of the rest ` +
         `(${percent(unsure.coverage)} of photos) ${percent(unsure.accuracy)} were right.`,
-    temperature && 'The probability is calibrated: of photos with P(real) 80 %, about 80 % are real.',
+    temperature && 'P(real) is calibrated on validation images.',
   ]
     .filter(Boolean)
     .join(' ');
