@@ -182,10 +182,20 @@ function enqueue(action) {
   });
 }
 
+/** The stored choice of backend, or a new one to store; a browser that stores nothing always starts with "auto". */
+function rememberBackend(name) {
+  try {
+    if (name) localStorage.setItem(BACKEND_KEY, name);
+    return localStorage.getItem(BACKEND_KEY) ?? 'auto';
+  } catch {
+    return 'auto';
+  }
+}
+
 async function main() {
-  find('backend').value = localStorage.getItem(BACKEND_KEY) ?? 'auto';
+  find('backend').value = rememberBackend();
   find('backend').addEventListener('change', ({ target }) => {
-    localStorage.setItem(BACKEND_KEY, target.value);
+    rememberBackend(target.value);
     enqueue(async () => {
       find('backend-summary').textContent = 'testing…';
       await detector.use(target.value);
