@@ -51,6 +51,16 @@ def test_converting_again_replaces_what_was_there(quantized, tmp_path):
     assert {path.name for path in out.iterdir()} == {"model.keras", "detector.json"}
 
 
+def test_converting_into_the_page_brings_its_list_of_files_up_to_date(quantized, tmp_path):
+    (tmp_path / "models.json").write_text('["model"]')
+    (tmp_path / "files.js").write_text("old")
+    assert export.main(["convert", str(quantized), "--out", str(tmp_path / "model"), "--format", "keras"]) == 0
+    listed = json.loads((tmp_path / "files.js").read_text().partition("self.FILES = ")[2].rstrip(";\n"))
+    content = (tmp_path / "model/model.keras").read_bytes()
+    assert listed.keys() == {"models.json", "model/model.keras", "model/detector.json"}
+    assert listed["model/model.keras"] == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
 def test_a_run_without_figures_is_refused_and_nothing_is_replaced(quantized, tmp_path, capsys):
     bare, out = tmp_path / "bare", tmp_path / "model"
     bare.mkdir()

@@ -33,6 +33,13 @@ def test_every_exif_orientation_is_upright(orientation):
     np.testing.assert_array_equal(read_photo(encode(stored, "PNG", exif=exif)), np.asarray(upright))
 
 
+def test_exif_does_not_turn_a_webp():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = draw(60, 40)
+    np.testing.assert_array_equal(read_photo(encode(image, "WEBP", lossless=True, exif=exif)), np.asarray(image))
+
+
 def test_transparency_is_laid_on_white():
     image = Image.new("RGBA", (3, 1), (255, 0, 0, 255))
     image.putpixel((1, 0), (255, 0, 0, 0))

@@ -40,7 +40,7 @@ function about({ name, metrics, provenance, threshold, unsure, temperature }) {
     unsure &&
       `Between ${percent(unsure.low)} and ${percent(unsure.high)} it says "unsure"; of the rest ` +
         `(${percent(unsure.coverage)} of photos) ${percent(unsure.accuracy)} were right.`,
-    temperature && 'The probability is calibrated: of photos with P(real) 80 %, about 80 % are real.',
+    temperature && 'P(real) is calibrated on validation images.',
   ]
     .filter(Boolean)
     .join(' ');
@@ -182,10 +182,20 @@ function enqueue(action) {
   });
 }
 
+/** The stored choice of backend, or a new one to store; a browser that stores nothing always starts with "auto". */
+function rememberBackend(name) {
+  try {
+    if (name) localStorage.setItem(BACKEND_KEY, name);
+    return localStorage.getItem(BACKEND_KEY) ?? 'auto';
+  } catch {
+    return 'auto';
+  }
+}
+
 async function main() {
-  find('backend').value = localStorage.getItem(BACKEND_KEY) ?? 'auto';
+  find('backend').value = rememberBackend();
   find('backend').addEventListener('change', ({ target }) => {
-    localStorage.setItem(BACKEND_KEY, target.value);
+    rememberBackend(target.value);
     enqueue(async () => {
       find('backend-summary').textContent = 'testing…';
       await detector.use(target.value);

@@ -1,9 +1,9 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = 'fb629e654c55';
+self.VERSION = '0b314368e222';
 self.FILES = {
   "app.js": {
-    "bytes": 7614,
-    "sha256": "a8dbcf8f0663397e8836aa4a6986c4cc6688c65397bdf4262c4e5cc6221cc53a"
+    "bytes": 7840,
+    "sha256": "84a7f06426dcde3cf540b07131cfa70330c62a3b551455da9669f492d3df7be6"
   },
   "backends.js": {
     "bytes": 3531,
@@ -46,8 +46,8 @@ self.FILES = {
     "sha256": "c304088851aea6b6b5ced1c720aaaeb5118cf4b39391062f185882e0ae6f6bee"
   },
   "index.html": {
-    "bytes": 4521,
-    "sha256": "5fb208229e23dd4711df1127f543e8e6a693530aa1c07b695d9eb0186451d2a3"
+    "bytes": 4553,
+    "sha256": "cbdf63ea844d00f093d666d03f3b8e4db1159798668fe1012b6eddaf29e7582b"
   },
   "manifest.webmanifest": {
     "bytes": 833,
@@ -86,12 +86,12 @@ self.FILES = {
     "sha256": "4e43d4d0b2eda478f0b7a28a82d3c224186edffdb9248897f61b8c4d1bde135f"
   },
   "photo.js": {
-    "bytes": 6879,
-    "sha256": "0c687bd13683bf8e2c60e11e10d8cd31cff4d14bfba4fc084dd8a2d1c383b6e4"
+    "bytes": 6954,
+    "sha256": "022282706e171a7c90059df1ed3728f0afed8eba036d475416e7b6646748a8bd"
   },
   "style.css": {
-    "bytes": 4582,
-    "sha256": "f0709d688d8c90b198d113779b3474fc09ba0e844e93c510d32631350291f51b"
+    "bytes": 4798,
+    "sha256": "0595e3d4b3b9dea846e66354a0cee78718867773fbfca51cab10ee80371ca8e5"
   },
   "tf.js": {
     "bytes": 286,

@@ -139,8 +139,8 @@ export function pixelsOf(bitmap) {
     context.fillRect(0, 0, width, height);
     context.drawImage(bitmap, 0, 0);
     return context.getImageData(0, 0, width, height);
-  } catch (error) {
-    throw outOfMemory(error) ?? error;
+  } catch {
+    throw new Error(NO_MEMORY); // It was decoded, so only the canvas can be too large; each browser says that otherwise.
   } finally {
     bitmap.close();
   }

@@ -17,9 +17,10 @@ class PhotoError(ValueError):
 def read_photo(source: str | Path | bytes) -> np.ndarray:
     """Decode a JPEG, PNG or WebP file into what the models take.
 
-    EXIF orientation is applied, transparency is laid on white, grey, palette and CMYK become RGB, 16-bit
-    values keep their high byte (as browsers do), an animation gives its first frame, and an embedded
-    colour profile is ignored (as in the training data's own decoding).
+    EXIF orientation is applied to JPEG and PNG (no browser applies it to WebP, so people see that as it is
+    stored), transparency is laid on white, grey, palette and CMYK become RGB, 16-bit values keep their high
+    byte (as browsers do), an animation gives its first frame, and an embedded colour profile is ignored (as
+    in the training data's own decoding).
 
     Args:
         source: a path, or the file's bytes.
@@ -39,7 +40,7 @@ def read_photo(source: str | Path | bytes) -> np.ndarray:
                     f"make it smaller than {MAX_PIXELS // 1_000_000} megapixels."
                 )
             image.load()
-            return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+            return np.asarray(_to_rgb(image if image.format == "WEBP" else ImageOps.exif_transpose(image)))
     except PhotoError:
         raise
     except FileNotFoundError:

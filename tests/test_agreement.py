@@ -1,0 +1,176 @@
+"""The page reads the files that people have as train/photo.py does: the same P(real), in Chromium and in Firefox.
+
+Firefox runs where Debian's ``firefox-esr`` is installed.
+"""
+
+import contextlib
+import json
+import shutil
+import struct
+import subprocess
+import time
+import zlib
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from conftest import CHROMIUM_OPTIONS, ROOT, Site, draw, encode
+from PIL import Image, ImageCms
+
+from train.photo import read_photo
+
+BOUND = 0.001
+
+RUN = """<!doctype html>
+<script type="module">
+  import { loadDetector } from './web/detector.js';
+  const answers = {};
+  try {
+    const detector = await loadDetector();
+    for (const name of await (await fetch('names.json')).json()) {
+      const file = await (await fetch(`photos/${name}`)).blob();
+      answers[name] = await detector.classify(file).then((verdict) => verdict.pReal, (error) => error.message);
+    }
+  } catch (error) {
+    answers.failed = error.message;
+  }
+  await fetch('answers', { method: 'POST', body: JSON.stringify(answers) });
+</script>
+"""
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(samples: np.ndarray, kind: int, *extra: bytes) -> bytes:
+    """A PNG of 8 or 16 bits a sample (height, width, channels), which Pillow can't write for every colour type."""
+    height, width, _ = samples.shape
+    rows = np.ascontiguousarray(samples.astype(samples.dtype.newbyteorder(">"))).view(np.uint8).reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, 8 * samples.itemsize, kind, 0, 0, 0)
+    packed = zlib.compress(np.pad(rows, ((0, 0), (1, 0))).tobytes())
+    chunks = [png_chunk(b"IHDR", header), *extra, png_chunk(b"IDAT", packed), png_chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def swapping_profile() -> bytes:
+    """An sRGB profile with red and blue exchanged: whoever obeys it shows quite other colours."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile.replace(b"rXYZ", b"????", 1).replace(b"bXYZ", b"rXYZ", 1).replace(b"????", b"bXYZ", 1)
+
+
+def oriented(orientation: int, format: str, **options) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encode(draw(320, 200, 30 + orientation), format, exif=exif, **options)
+
+
+def with_alpha(width: int, height: int, seed: int) -> Image.Image:
+    image = draw(width, height, seed)
+    image.putalpha(draw(width, height, seed + 100).convert("L"))
+    return image
+
+
+def wide(width: int, height: int, seed: int, channels: int) -> np.ndarray:
+    """uint16 samples whose low bytes are not those of widened 8-bit ones."""
+    high = np.asarray(draw(width, height, seed))[..., :channels].astype(np.uint16) << 8
+    return high + np.random.default_rng(seed).integers(0, 256, high.shape, np.uint16)
+
+
+def torture() -> dict[str, bytes]:
+    profile = swapping_profile()
+    palette = draw(200, 150, 9).quantize(32)
+    gamma = png_chunk(b"gAMA", struct.pack(">I", 100_000))
+    return {
+        "420.jpg": encode(draw(256, 256, 1), "JPEG", quality=75),
+        "422.jpg": encode(draw(301, 201, 2), "JPEG", quality=85, subsampling=1),
+        "444.jpg": encode(draw(640, 480, 3), "JPEG", quality=95, subsampling=0),
+        "worst.jpg": encode(draw(200, 200, 4), "JPEG", quality=5),
+        "progressive.jpg": encode(draw(333, 501, 5), "JPEG", progressive=True),
+        "grey.jpg": encode(draw(224, 224, 6).convert("L"), "JPEG"),
+        "cmyk.jpg": encode(draw(240, 240, 7).convert("CMYK"), "JPEG", quality=90),
+        "profile.jpg": encode(draw(240, 240, 8), "JPEG", icc_profile=profile),
+        "trailing.jpg": encode(draw(240, 240, 10), "JPEG") + b"what a phone appends",
+        **{f"exif{n}.jpg": oriented(n, "JPEG", quality=90) for n in range(1, 9)},
+        "exif6.png": oriented(6, "PNG"),
+        "exif8.webp": oriented(8, "WEBP", lossless=True),
+        "plain.png": encode(draw(300, 200, 11), "PNG"),
+        "alpha.png": encode(with_alpha(300, 300, 12), "PNG"),
+        "clear.png": encode(Image.new("RGBA", (99, 99), (200, 30, 60, 0)), "PNG"),
+        "palette.png": encode(palette, "PNG"),
+        "palette-alpha.png": encode(palette, "PNG", transparency=3),
+        "grey.png": encode(draw(99, 77, 13).convert("L"), "PNG"),
+        "grey-alpha.png": encode(with_alpha(99, 77, 14).convert("LA"), "PNG"),
+        "one-bit.png": encode(draw(150, 150, 15).convert("1"), "PNG"),
+        "grey-16.png": png(wide(120, 130, 16, 1), 0),
+        "rgb-16.png": png(wide(120, 130, 17, 3), 2),
+        "profile.png": encode(draw(240, 240, 18), "PNG", icc_profile=profile),
+        "gamma.png": png(np.asarray(draw(240, 240, 19)), 2, gamma),
+        "lossy.webp": encode(draw(256, 300, 20), "WEBP", quality=80),
+        "lossless.webp": encode(draw(255, 301, 21), "WEBP", lossless=True),
+        "alpha.webp": encode(with_alpha(200, 200, 22), "WEBP", lossless=True),
+        "profile.webp": encode(draw(240, 240, 23), "WEBP", lossless=True, icc_profile=profile),
+        "40x50.jpg": encode(draw(40, 50, 24), "JPEG", quality=90),
+        "1x1.png": encode(draw(1, 1, 25), "PNG"),
+        "3000x17.png": encode(draw(3000, 17, 26), "PNG"),
+        "4000x3000.jpg": encode(draw(4000, 3000, 27), "JPEG", quality=80),
+        "1999x3001.webp": encode(draw(1999, 3001, 28), "WEBP", quality=70, method=0),
+    }
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory) -> tuple[Path, dict[str, float]]:
+    """A folder with photos/, and P(real) of each by train/photo.py and the Keras file."""
+    folder = tmp_path_factory.mktemp("agreement")
+    (folder / "photos").mkdir()
+    model = keras.saving.load_model(ROOT / "space/model/model.keras", compile=False)
+    answers = {}
+    for name, content in torture().items():
+        (folder / "photos" / name).write_bytes(content)
+        answers[name] = float(model(read_photo(content)[None].astype("float32"), training=False)[0, 0])
+    (folder / "names.json").write_text(json.dumps(list(answers)))
+    (folder / "run.html").write_text(RUN)
+    (folder / "web").symlink_to(ROOT / "web")
+    return folder, answers
+
+
+@contextlib.contextmanager
+def running(command: list[str]):
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def answers_of(command: list[str], folder: Path) -> dict[str, float | str]:
+    site = Site(folder)
+    with running([*command, site.url + "run.html"]):
+        for _ in range(1800):
+            if site.posted:
+                break
+            time.sleep(0.1)
+    site.stop()
+    assert site.posted, f"no answer; asked for: {site.requests[-3:]}"
+    return json.loads(site.posted[0])
+
+
+BROWSERS = {
+    "chromium": ["chromium", "--headless=new", *CHROMIUM_OPTIONS, "--user-data-dir={}"],
+    "firefox-esr": ["firefox-esr", "--headless", "--no-remote", "--profile", "{}"],
+}
+
+
+@pytest.mark.parametrize("browser_name", BROWSERS)
+def test_every_kind_of_file_gets_python_s_answer(browser_name, expected, tmp_path):
+    if not shutil.which(browser_name):
+        pytest.skip(f"{browser_name} is not installed")
+    folder, by_python = expected
+    found = answers_of([part.format(tmp_path) for part in BROWSERS[browser_name]], folder)
+    assert {name: answer for name, answer in found.items() if not isinstance(answer, float)} == {}
+    differences = {name: abs(found[name] - p_real) for name, p_real in by_python.items()}
+    worst = max(differences, key=differences.get)
+    print(f"{browser_name}: {len(differences)} files, largest difference {differences[worst]:.1e} ({worst})")
+    assert {name: difference for name, difference in differences.items() if difference > BOUND} == {}
