@@ -85,7 +85,7 @@ def aligned_crop(pixels: np.ndarray, face: Face) -> np.ndarray:
     """
     square = _square(face.keypoints)
     crop = _cut(pixels, square)
-    if not (again := find_faces(crop)):
+    if not (again := find_faces(crop)):  # Seen as large as this, the keypoints are several times as exact.
         return crop
     (x, y), (u, v) = square
     units = {name: np.array(point) * 2 / len(crop) - 1 for name, point in again[0].keypoints.items()}

@@ -22,6 +22,11 @@ self.loadFaces = (() => {
   const POINTS = 16;
   const OUTPUTS = POINTS + 1;
 
+  /** Bits after the point of the weights when pictures are resized, so that every pixel is as Pillow rounds it. */
+  const WEIGHT_BITS = 22;
+  const HALF = 1 << (WEIGHT_BITS - 1);
+
+  const between = (a, b, share) => a + (b - a) * share;
   const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
   const widthOf = ({ box }) => box[2] - box[0];
 
@@ -43,9 +48,9 @@ self.loadFaces = (() => {
     for (let line = 0; line < lines; line++) {
       let target = line * toLine;
       for (const { first, kernel } of kernels) {
-        let red = 0;
-        let green = 0;
-        let blue = 0;
+        let red = HALF;
+        let green = HALF;
+        let blue = HALF;
         let index = line * fromLine + first * fromStep;
         for (let i = 0; i < kernel.length; i++) {
           red += kernel[i] * from[index];
@@ -53,9 +58,9 @@ self.loadFaces = (() => {
           blue += kernel[i] * from[index + 2];
           index += fromStep;
         }
-        to[target] = red;
-        to[target + 1] = green;
-        to[target + 2] = blue;
+        to[target] = red >> WEIGHT_BITS;
+        to[target + 1] = green >> WEIGHT_BITS;
+        to[target + 2] = blue >> WEIGHT_BITS;
         to[target + 3] = 255;
         target += toStep;
       }
@@ -74,7 +79,7 @@ self.loadFaces = (() => {
         Math.max(0, 1 - Math.abs(first + i + 0.5 - centre) / reach),
       );
       const total = sum(raw);
-      return { first, kernel: Float64Array.from(raw, (weight) => weight / total) };
+      return { first, kernel: Int32Array.from(raw, (weight) => Math.round((weight / total) * 2 ** WEIGHT_BITS)) };
     });
   }
 
@@ -113,9 +118,9 @@ self.loadFaces = (() => {
         const [x0, x1] = [4 * mirror(left, width), 4 * mirror(left + 1, width)];
         const [y0, y1] = [4 * width * mirror(top, height), 4 * width * mirror(top + 1, height)];
         for (let channel = 0; channel < 3; channel++) {
-          const upper = data[y0 + x0 + channel] * (1 - dx) + data[y0 + x1 + channel] * dx;
-          const lower = data[y1 + x0 + channel] * (1 - dx) + data[y1 + x1 + channel] * dx;
-          large.data[target + channel] = Math.floor(upper * (1 - dy) + lower * dy); // Pillow cuts off, too.
+          const upper = between(data[y0 + x0 + channel], data[y0 + x1 + channel], dx);
+          const lower = between(data[y1 + x0 + channel], data[y1 + x1 + channel], dx);
+          large.data[target + channel] = Math.floor(between(upper, lower, dy)); // As Pillow rounds.
         }
       }
     }
