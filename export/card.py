@@ -1,4 +1,4 @@
-"""The cards on the Hub: README.md of a model repository and of a Space, written from what they describe.
+"""The card on the Hub: README.md of a model repository, written from what it describes.
 
 The metadata follows https://huggingface.co/docs/hub/model-cards; the sections follow Mitchell et al., "Model Cards
 for Model Reporting", 2019, https://arxiv.org/abs/1810.03993.
@@ -7,7 +7,7 @@ for Model Reporting", 2019, https://arxiv.org/abs/1810.03993.
 from collections.abc import Sequence
 from pathlib import Path
 
-from huggingface_hub import EvalResult, ModelCard, ModelCardData, SpaceCardData, hf_hub_url
+from huggingface_hub import EvalResult, ModelCard, ModelCardData, hf_hub_url
 
 DATASET = "xhlulu/140k-real-and-fake-faces"  # On Kaggle; its real half is FFHQ.
 LICENSE = "cc-by-nc-sa-4.0"  # FFHQ's: the weights are made from its photos.
@@ -251,23 +251,3 @@ def contents() -> str:
 | `detector.json` | classes, input, threshold, figures, origin, sha256 of the model file |
 | `config.json`, `metrics.json`, `history.csv`, `plots/` | options, figures and curves of the training |
 | `SHA256SUMS` | sha256 of every file (at the top of the repository): `sha256sum --check SHA256SUMS` |"""
-
-
-def space_card(repo: str, gradio: str) -> ModelCard:
-    """The card of the Space that serves ``repo``, with the version of Gradio that it is pinned to."""
-    metadata = SpaceCardData(
-        title="DeepFaceDetect",
-        emoji="🔎",
-        sdk="gradio",
-        sdk_version=gradio,
-        python_version="3.11",
-        app_file="app.py",
-        license="mit",
-        models=[repo],
-        short_description="Real face photograph, or made by StyleGAN?",
-    )
-    return ModelCard(
-        f"---\n{metadata.to_yaml()}\n---\n\n# DeepFaceDetect\n\nIs this face a photograph, or did StyleGAN make it? "
-        f"The model is [{repo}](https://huggingface.co/{repo}), at the commit that the variable `DETECTOR_REPO` names. "
-        "A score is evidence, not proof: never accuse anyone on it alone.\n"
-    )

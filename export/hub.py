@@ -13,14 +13,13 @@ The token is the client's own: the variable HF_TOKEN, or what `hf auth login` st
 import argparse
 import contextlib
 import io
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import HfApi, constants, get_session, is_offline_mode, snapshot_download
+from huggingface_hub import HfApi, SpaceCard, constants, get_session, is_offline_mode, snapshot_download
 from huggingface_hub.errors import (
     HfHubHTTPError,
     LocalEntryNotFoundError,
@@ -158,14 +157,10 @@ def stage_run(source: Path, target: Path) -> None:
 
 def stage_space(folder: Path, repo: str) -> None:
     """Copy ``space/`` without its model, which the Space fetches from ``repo``, and without hidden files."""
-    kept = (
-        name
-        for name in files_of(ROOT / "space")
-        if not re.search(r"(^|/)(\.|__pycache__/)", name) and not name.startswith("model/")
-    )
-    copy_files(ROOT / "space", folder, kept)
-    [gradio] = re.findall(r"^gradio==(.+)$", (folder / "requirements.txt").read_text(), re.MULTILINE)
-    card.space_card(repo, gradio).save(folder / CARD)
+    shutil.copytree(ROOT / "space", folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "model"))
+    description = SpaceCard.load(folder / CARD)
+    description.data.models = [repo]
+    description.save(folder / CARD)
 
 
 def show(title: str, folder: Path) -> None:

@@ -47,10 +47,13 @@ def models_folder() -> Path:
 def find_models(folder: Path) -> dict[str, Path]:
     """{name: folder} of the models in ``folder`` itself or in its subfolders, trained or not, sorted.
 
+    A Hub repository holds each model for the browser too, in a folder ``tfjs``, which is no model of its own.
+
     Raises:
         FileNotFoundError: there is no detector.json.
     """
-    found = sorted([*folder.glob(DETECTOR), *folder.glob(f"*/{DETECTOR}")])
+    described = [*folder.glob(DETECTOR), *folder.glob(f"*/{DETECTOR}")]
+    found = sorted(path for path in described if path.parent.name != "tfjs")
     if not found:
         raise FileNotFoundError(f"{folder} has no {DETECTOR}; write one with `python -m export convert`.")
     return {json.loads(path.read_text())["name"]: path.parent for path in found}

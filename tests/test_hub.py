@@ -49,11 +49,14 @@ def tiny(tmp_path_factory) -> Path:
     labels = np.arange(40) % 2
     scores = np.clip(np.random.default_rng(0).normal(0.4 + 0.2 * labels, 0.2), 0, 1)
     splits = {split: metrics.summarize(labels, scores, 0.45) for split in ("valid", "test")}
-    run.write_json(folder / run.METRICS, {"threshold": 0.45, "splits": splits})
+    unsure = {"low": 0.4, "high": 0.5, "coverage": 0.8, "accuracy": 0.9, "measured_on": "test"}
+    figures = {"threshold": 0.45, "unsure": unsure, "temperature": 1.2, "splits": splits}
+    run.write_json(folder / run.METRICS, figures)
     run.write_json(
         folder / run.CONFIG,
         {
             "model": "tiny",
+            "input_size": spec.INPUT_SIZE,
             "options": {"batch_size": 8, "seed": 1},
             "dataset": {"names": ["drawn"], "counts": {"train/fake": 12, "train/real": 13}, "sha256": "ab" * 32},
             "versions": run.versions(),
@@ -62,7 +65,7 @@ def tiny(tmp_path_factory) -> Path:
     history = [{"epoch": 1, "loss": 0.6, "val_loss": 0.7, "accuracy": 0.6, "val_accuracy": 0.5}]
     run.write_csv(folder / run.HISTORY, history)
     plots.training_curves(history, folder / run.PLOTS)
-    plots.roc({"test": labels}, {"test": scores}, folder / run.PLOTS)
+    plots.roc({"test": splits["test"]}, folder / run.PLOTS)
     for private in ("checkpoints/epoch-001.keras", "scores-test.csv", "notes.txt", "plots/notes.txt"):
         (folder / private).write_text("This stays here.")
     return folder
@@ -382,7 +385,13 @@ def test_the_space_serves_the_commit_just_made(hub, command, tiny, photo, tmp_pa
         (tmp_path / "app" / name).write_bytes(content)
     assert "app.py" in files and not any(name.startswith(("model/", ".venv")) for name in files)
     assert ModelCard(files["README.md"].decode()).data.to_dict()["models"] == ["someone/tiny"]
-    lines = "import sys; from detector import *; print('P(real)=', Detector(model_folder()).judge(sys.argv[1])[1])"
+    lines = """if True:
+        import sys
+        from detector import Detector, find_models, models_folder
+        from vendor.photo import read_photo
+        [folder] = find_models(models_folder()).values()
+        print('P(real)=', Detector(folder).look(read_photo(sys.argv[1]))[0])
+    """
     result = subprocess.run(
         [sys.executable, "-c", lines, photo], cwd=tmp_path / "app", capture_output=True, text=True,
         env=environment(hub, tmp_path / "spacehome") | {"DETECTOR_REPO": pinned},
