@@ -23,7 +23,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 FACTS = json.loads((Path(__file__).parent / "faces.json").read_text())
@@ -35,7 +35,7 @@ _one_at_a_time = threading.Lock()  # The interpreter keeps its tensors between t
 
 @dataclasses.dataclass(frozen=True)
 class Face:
-    """One face, in pixels of the photo, (0, 0) its upper left corner; parts outside the photo are outside that.
+    """One face, in pixels of the photo, (0, 0) its upper left corner; parts may lie outside it.
 
     Attributes:
         box: left, top, right, bottom; from the brows to the chin.
@@ -153,8 +153,8 @@ def _starts(length: int) -> list[int]:
 
 
 @functools.cache
-def _interpreter() -> tf.lite.Interpreter:
-    interpreter = tf.lite.Interpreter(str(NETWORK))
+def _interpreter() -> Interpreter:
+    interpreter = Interpreter(str(NETWORK))
     interpreter.allocate_tensors()
     return interpreter
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 from conftest import ROOT, draw
 from PIL import Image
 from playwright.sync_api import sync_playwright
@@ -151,7 +151,7 @@ def test_threads_do_not_mix_their_faces_up():
 
 
 def test_the_converted_network_is_the_original():
-    interpreter = tf.lite.Interpreter(str(vendor.BLAZEFACE))
+    interpreter = Interpreter(str(vendor.BLAZEFACE))
     interpreter.allocate_tensors()
     pixels = np.random.default_rng(0).uniform(-1, 1, (1, 128, 128, 3)).astype(np.float32)
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels)
@@ -176,16 +176,17 @@ def test_the_page_loads_little_for_its_face_check():
 
 
 WORKER = """
-importScripts(
-  'vendor/tf-core.es2017.min.js',
-  'vendor/tf-converter.es2017.min.js',
-  'vendor/tf-backend-wasm.es2017.min.js',
-  'faces.js',
-);
+import './vendor/tf-core.es2017.min.js';
+import './vendor/tf-converter.es2017.min.js';
+import './vendor/tf-backend-wasm.es2017.min.js';
+import { loadFaces } from './faces.js';
+
+const { tf } = self;
 async function load() {
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
   tf.wasm.setWasmPaths('vendor/');
   await tf.setBackend('wasm');
-  return loadFaces();
+  return loadFaces(tf);
 }
 const loading = load();
 onmessage = async ({ data: pixels }) => {
@@ -204,7 +205,7 @@ onmessage = async ({ data: pixels }) => {
 """
 
 PAGE = """
-const worker = new Worker('test-worker.js');
+const worker = new Worker('test-worker.js', { type: 'module' });
 worker.onerror = (event) => (document.getElementById('answer').textContent = JSON.stringify({ error: event.message }));
 worker.onmessage = ({ data }) => (document.getElementById('answer').textContent = JSON.stringify(data));
 document.getElementById('file').onchange = async ({ target }) => {
