@@ -461,7 +461,7 @@ def test_an_example_is_judged_by_keyboard_and_shows_evidence(page):
     page.wait_for_selector("#verdict h2:has-text('Unsure')")
     page.wait_for_selector(".overlay img.cover")
     page.get_by_role("slider").last.press("Home")
-    assert page.locator(".cover").evaluate("image => image.style.opacity") == "0"
+    page.wait_for_selector(".cover[style='opacity: 0;']", state="attached", timeout=10_000)
     assert page.locator("[aria-live=polite] .verdict").count() == 1
 
 
