@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '76e015780ba4';
+self.VERSION = '6b3a24a198f3';
 self.FILES = {
   "app.js": {
     "bytes": 7840,
@@ -10,8 +10,8 @@ self.FILES = {
     "sha256": "8d22576a364882b74d2ecff00f2b7dbfb5121e6d8ccd57193125866cf5f50ed5"
   },
   "camera.js": {
-    "bytes": 1570,
-    "sha256": "835eaf3a265309561b640eeadd5788b68424ec92052a2f3ff9deaca184f454e0"
+    "bytes": 1546,
+    "sha256": "a9222ad353101c78267cb7e48c0ca384ef34b985918b17b8900b7f424f98b733"
   },
   "cards.js": {
     "bytes": 4141,
@@ -42,8 +42,8 @@ self.FILES = {
     "sha256": "c304088851aea6b6b5ced1c720aaaeb5118cf4b39391062f185882e0ae6f6bee"
   },
   "index.html": {
-    "bytes": 4553,
-    "sha256": "cbdf63ea844d00f093d666d03f3b8e4db1159798668fe1012b6eddaf29e7582b"
+    "bytes": 4562,
+    "sha256": "61221fb7102a76e57418473a3d67dc71b6123eb899afe5aa1225ccd8ce74d6c9"
   },
   "manifest.webmanifest": {
     "bytes": 833,
