@@ -26,7 +26,6 @@ export function offerCamera(take, complain) {
       return;
     }
     find('camera').showModal();
-    await video.play();
   });
   find('shoot').addEventListener('click', () => {
     const canvas = document.createElement('canvas');

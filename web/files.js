@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '0b314368e222';
+self.VERSION = 'e49df5278f85';
 self.FILES = {
   "app.js": {
     "bytes": 7840,
@@ -10,8 +10,8 @@ self.FILES = {
     "sha256": "8d22576a364882b74d2ecff00f2b7dbfb5121e6d8ccd57193125866cf5f50ed5"
   },
   "camera.js": {
-    "bytes": 1570,
-    "sha256": "835eaf3a265309561b640eeadd5788b68424ec92052a2f3ff9deaca184f454e0"
+    "bytes": 1546,
+    "sha256": "a9222ad353101c78267cb7e48c0ca384ef34b985918b17b8900b7f424f98b733"
   },
   "cards.js": {
     "bytes": 4141,
@@ -26,8 +26,8 @@ self.FILES = {
     "sha256": "048111ee00797d2d344feadf53aacbb633e72bcad12ac073ec77a51f8d658025"
   },
   "faces.js": {
-    "bytes": 14175,
-    "sha256": "e5eeda041017e189391a637e41945d10e1a8d6b10d33c5132d4b0810eb35f8ec"
+    "bytes": 13726,
+    "sha256": "ac1ddf6e55276493eebd3376285b6b702c1831e6e76b8c87e90de9fbd1abb7a2"
   },
   "icon.svg": {
     "bytes": 427,
@@ -46,32 +46,32 @@ self.FILES = {
     "sha256": "c304088851aea6b6b5ced1c720aaaeb5118cf4b39391062f185882e0ae6f6bee"
   },
   "index.html": {
-    "bytes": 4553,
-    "sha256": "cbdf63ea844d00f093d666d03f3b8e4db1159798668fe1012b6eddaf29e7582b"
+    "bytes": 4562,
+    "sha256": "61221fb7102a76e57418473a3d67dc71b6123eb899afe5aa1225ccd8ce74d6c9"
   },
   "manifest.webmanifest": {
     "bytes": 833,
     "sha256": "6adb2869ac1ed99728a16c2ffb8e5873ca38f41b84f2ea6a6a189eca866df7f0"
   },
   "model/detector.json": {
-    "bytes": 4911,
-    "sha256": "bc351a6ba8cee3072751a3d314500fa65781143528edb695f7c436a8a961bbbb"
+    "bytes": 34550,
+    "sha256": "e76f191d48cdd0264d50c9a942a4eb44cd429473b2b84c7844fe247c9bfbb620"
   },
   "model/group1-shard1of3.bin": {
     "bytes": 4194304,
-    "sha256": "6b0728c32bd2ee01383c24d8edca8362e46e1747c7ae77be47ff368a5e4e2b17"
+    "sha256": "f828babdce67f9331b747088226cfdc481272fd40a7b1d349695f875748f536b"
   },
   "model/group1-shard2of3.bin": {
     "bytes": 4194304,
-    "sha256": "733e3e2af3c46a6ef98db26240992e2e16ce9d716e5762ee21b067db5b41d586"
+    "sha256": "e073eb61322da2d0cd0285578be0c80d026587380e465192a836d826c41d850b"
   },
   "model/group1-shard3of3.bin": {
     "bytes": 2780505,
-    "sha256": "11969783d445ff28ff859b495cf476e18b2e47a972e12a7314be5587037c0130"
+    "sha256": "04950df6541b86fcf077faeb11fc28159ab8c396b3a1e49c8b5f42a6122f527b"
   },
   "model/model.json": {
-    "bytes": 14177,
-    "sha256": "47dbd30f6fecb42d452134ccecde45ef64676891056a025ffb6aaaaf9139d4e0"
+    "bytes": 14172,
+    "sha256": "ee496e98f1bb4f4ee715263e75aa00720725a9f0b761b331901590bce2a4a6de"
   },
   "model.js": {
     "bytes": 2355,
