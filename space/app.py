@@ -17,6 +17,7 @@ from gradio_client.utils import python_type_to_json_schema
 import charts
 import views
 from detector import DETECTOR, MODEL, Detector, Verdict, find_models, models_folder
+from faces import advice, aligned_crop, find_faces, situation
 from uploads import MAX_PHOTO_BYTES, MAX_PHOTOS, MAX_UPLOAD_BYTES, Picture, list_pictures, megabytes
 from vendor.photo import PhotoError, read_photo
 
@@ -80,6 +81,16 @@ def judge(detector: Detector, picture: Picture) -> tuple[Verdict, np.ndarray, np
     return detector.verdict(p_real), pixels, evidence
 
 
+def about_faces(detector: Detector, pixels: np.ndarray) -> str:
+    """HTML on what the faces in a photo mean for its verdict, with that of a small face alone; "" when all is well."""
+    found, (height, width) = find_faces(pixels), pixels.shape[:2]
+    sentence = advice(found, width, height)
+    if situation(found, width, height) == "small":
+        verdict = detector.verdict(detector.look(aligned_crop(pixels, found[0]))[0])
+        sentence += f" {views.words(verdict, detector.info)}: {verdict['p_real']:.1%} real."
+    return views.notice(sentence) if sentence else ""
+
+
 def judge_many(detector: Detector, files: list[dict] | None, progress=iter) -> list[BatchVerdict]:
     """One row for each picture among the uploaded files."""
     rows = []
@@ -122,7 +133,7 @@ def check_a_photo(detectors: dict[str, Detector]) -> None:
 
     def show(detector: Detector, picture: Picture) -> tuple[str, str, str]:
         verdict, pixels, evidence = judge(detector, picture)
-        card = views.verdict_card(verdict, detector.info)
+        card = about_faces(detector, pixels) + views.verdict_card(verdict, detector.info)
         return card, views.spectrum(pixels), views.evidence_overlay(pixels, evidence)
 
     def check(photo: dict | None, model: str):

@@ -28,7 +28,7 @@ def data_uri(image: Image.Image, format: str = "PNG") -> str:
 
 def words(verdict: Verdict, info: dict) -> str:
     """The verdict for people, by the words of detector.json."""
-    return info["words"].get(verdict["verdict"], "Unsure: the photo speaks too weakly either way")
+    return info["words"][verdict["verdict"]]
 
 
 def verdict_card(verdict: Verdict, info: dict) -> str:

@@ -22,4 +22,4 @@ if ! command -v chromium >/dev/null; then
     exit 1
   }
 fi
-.venv/bin/python -m pytest tests "$@"
+.venv/bin/python -m pytest tests -n 2 --dist loadfile "$@"

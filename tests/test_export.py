@@ -28,7 +28,7 @@ def quantized(trained, dataset, tmp_path_factory) -> Path:
 def test_detector_json_carries_every_fact(trained, tmp_path):
     assert export.main(["convert", str(trained), "--out", str(tmp_path / "model")]) == 0
     info = json.loads((tmp_path / "model/detector.json").read_text())
-    assert info["classes"] == ["fake", "real"] and info["words"].keys() == {"fake", "real"}
+    assert info["classes"] == ["fake", "real"] and info["words"].keys() == {"fake", "real", "unsure"}
     assert info["input"] == {
         "channels": "RGB", "range": [0, 255], "size": 224, "resize": "bilinear", "scale": 1 / 255,
         "formats": list(photo.FORMATS), "max_pixels": photo.MAX_PIXELS,

@@ -6,7 +6,11 @@ read them, so neither repeats a number.
 
 CLASS_NAMES = ("fake", "real")  # The index is the label: the models' one output is P(real).
 
-WORDS = {"fake": "Probably a StyleGAN fake", "real": "Probably a real photo"}  # Verdicts for people.
+WORDS = {  # Verdicts for people.
+    "fake": "Probably a StyleGAN fake",
+    "real": "Probably a real photo",
+    "unsure": "Unsure: it could be either",
+}
 
 INPUT_SIZE = 224  # Height and width in pixels of what the first convolution sees.
 RESIZE = "bilinear"  # Half-pixel centres, no antialiasing: the one form that TensorFlow.js has too.

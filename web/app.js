@@ -1,6 +1,6 @@
 import { BACKENDS } from './backends.js';
 import { offerCamera } from './camera.js';
-import { addCard, clearCards, percent, showError, showTable, showVerdict, wordsFor } from './cards.js';
+import { addCard, clearCards, percent, showError, showTable, showVerdict } from './cards.js';
 import { loadDetector } from './detector.js';
 import { weightBytes } from './model.js';
 import { sharedPhotos, workOffline } from './offline.js';
@@ -58,7 +58,7 @@ async function judge(file, card) {
     if (!detector) throw new Error('There is no model to judge it; reload the page.');
     const verdict = await detector.classify(file);
     row.p_real = verdict.pReal;
-    row.verdict = wordsFor(verdict.label, detector.info);
+    row.verdict = detector.info.words[verdict.label];
     showVerdict(card, verdict, detector.info);
   } catch (error) {
     row.error = error.message;

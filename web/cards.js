@@ -5,15 +5,6 @@ const find = (id) => document.getElementById(id);
 export const percent = (p) => `${(100 * p).toFixed(1)} %`;
 
 /**
- * @param {'fake'|'real'|'unsure'} label
- * @param {object} info detector.json's content.
- * @returns {string} The verdict for people.
- */
-export function wordsFor(label, info) {
-  return info.words[label] ?? 'Unsure: it could be either'; // Only the classes must have words.
-}
-
-/**
  * Put a waiting card in front of those of earlier photos.
  *
  * @param {File} file
@@ -35,12 +26,12 @@ export function addCard(file, before) {
  * @param {import('./detector.js').Verdict} verdict
  * @param {object} info detector.json's content.
  */
-export function showVerdict(card, { pReal, label, milliseconds, advice }, info) {
+export function showVerdict(card, { pReal, label, milliseconds, advice, crop }, info) {
   const part = (name) => card.querySelector(name);
   card.dataset.pReal = pReal; // Unrounded.
   card.dataset.label = label;
   part('img').alt = `Judged photo ${part('.name').textContent}`;
-  part('.verdict').textContent = wordsFor(label, info);
+  part('.verdict').textContent = info.words[label];
   part('.real').textContent = percent(pReal);
   part('.fake').textContent = percent(1 - pReal);
   part('.timing').textContent = `Judged on this device in ${milliseconds.toFixed(0)} ms.`;
@@ -54,7 +45,8 @@ export function showVerdict(card, { pReal, label, milliseconds, advice }, info) 
     meaning += ` Between ${percent(low)} and ${percent(high)} the detector is unsure.`;
   }
   part('.scale').setAttribute('aria-label', meaning);
-  part('.advice').textContent = advice ?? '';
+  const ofCrop = crop ? ` ${info.words[crop.label]}: ${percent(crop.pReal)} real.` : '';
+  part('.advice').textContent = (advice ?? '') + ofCrop;
   part('.advice').hidden = !advice;
   part('.judged').hidden = false;
 }

@@ -7,6 +7,8 @@
  * @property {number} milliseconds From pixels to probability.
  * @property {number} width Pixels, upright.
  * @property {number} height
+ * @property {string|null} advice What the faces in the picture mean for the verdict; null when all is well.
+ * @property {{pReal: number, label: string}} [crop] The verdict on a small face alone, cut out as in the training data.
  *
  * @typedef {object} Detector
  * @property {object} info The content of detector.json.

@@ -1,9 +1,9 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = 'e49df5278f85';
+self.VERSION = 'b8dc92baac24';
 self.FILES = {
   "app.js": {
-    "bytes": 7840,
-    "sha256": "84a7f06426dcde3cf540b07131cfa70330c62a3b551455da9669f492d3df7be6"
+    "bytes": 7826,
+    "sha256": "01c5e054d5a7f925dcf0429e13e04d58b7fb44eab43c21e1fca56f1000032b9f"
   },
   "backends.js": {
     "bytes": 3531,
@@ -14,16 +14,16 @@ self.FILES = {
     "sha256": "a9222ad353101c78267cb7e48c0ca384ef34b985918b17b8900b7f424f98b733"
   },
   "cards.js": {
-    "bytes": 4141,
-    "sha256": "4f15b297d2570d8129efb39b9522810c3c24dd673686fc5349ff2007b787c25e"
+    "bytes": 3960,
+    "sha256": "02247226ff88bb695b52b1e7668c200a57c5205341794b89bfa5f68fd3227377"
   },
   "checked.js": {
     "bytes": 2223,
     "sha256": "89105da3a889319988db60129814c76aa0092d97a110b5fc9f20dbf47791ef26"
   },
   "detector.js": {
-    "bytes": 3530,
-    "sha256": "048111ee00797d2d344feadf53aacbb633e72bcad12ac073ec77a51f8d658025"
+    "bytes": 3760,
+    "sha256": "2bc7778de13371a4c47ea50690df7a69c9760f4f8a2e9da59194d8642e29edf3"
   },
   "faces.js": {
     "bytes": 13726,
@@ -54,8 +54,8 @@ self.FILES = {
     "sha256": "6adb2869ac1ed99728a16c2ffb8e5873ca38f41b84f2ea6a6a189eca866df7f0"
   },
   "model/detector.json": {
-    "bytes": 34550,
-    "sha256": "e76f191d48cdd0264d50c9a942a4eb44cd429473b2b84c7844fe247c9bfbb620"
+    "bytes": 34594,
+    "sha256": "628b5468e143b739054cb21276fe246ac70da657100b1fe1448247871ac530e1"
   },
   "model/group1-shard1of3.bin": {
     "bytes": 4194304,
@@ -71,7 +71,7 @@ self.FILES = {
   },
   "model/model.json": {
     "bytes": 14172,
-    "sha256": "ee496e98f1bb4f4ee715263e75aa00720725a9f0b761b331901590bce2a4a6de"
+    "sha256": "45bef47faa4e1b19233ba07b37bce0e0223aa9b1e9b1f0c18ce8bcf09b2925a4"
   },
   "model.js": {
     "bytes": 2355,
@@ -106,8 +106,8 @@ self.FILES = {
     "sha256": "c0204906a6a54b40daf6b08f8ded0b7add831d99c01bd65c6bd4d5df390e8e7b"
   },
   "vendor/faces.json": {
-    "bytes": 891,
-    "sha256": "232dd4ff32607e0169b25f561212c26390858b6c7d6f0851b736c46606210b30"
+    "bytes": 893,
+    "sha256": "5f0e12d2f7e6829c30bdc7aaa9815f8d65c9cde80702a74a57169c3610d21103"
   },
   "vendor/packages.json": {
     "bytes": 787,
@@ -140,7 +140,7 @@ self.FILES = {
     "later": true
   },
   "worker.js": {
-    "bytes": 2727,
-    "sha256": "3ddcc5bb6ef01970aa33fd5a371322a00789a50bb3dc876cb32e8a7de71abcb5"
+    "bytes": 3200,
+    "sha256": "96dae54c9e2e4d462d5a29233c5c6c7692071319660c735222c53b3908fd6ab2"
   }
 };

@@ -7,10 +7,11 @@
  *      then {id, answer: Verdict or Choice} or {id, error: string} for each call.
  */
 import { choose, start } from './backends.js';
+import { loadFaces } from './faces.js';
 import { fetchModel } from './model.js';
 import { decode, outOfMemory, pixelsOf, resize } from './photo.js';
 
-let tf, info, model;
+let tf, info, model, faceCheck;
 
 async function load({ folder, backend }) {
   // Both at once: the weights are on their way while TensorFlow.js is still being fetched.
@@ -24,7 +25,9 @@ async function load({ folder, backend }) {
   model = await tf.loadGraphModel(
     tf.io.fromMemory(tf.io.getModelArtifactsForJSONSync(json, weightSpecs, weightData)),
   );
-  return { info, backend: await choose(tf, predict, info.input.size, backend) };
+  const chosen = await choose(tf, predict, info.input.size, backend);
+  faceCheck = await loadFaces(tf);
+  return { info, backend: chosen };
 }
 
 /**
@@ -54,7 +57,13 @@ async function classify({ image }) {
   const from = performance.now();
   const pReal = await predict(pixels);
   const milliseconds = performance.now() - from;
-  return { pReal, label: labelOf(pReal), milliseconds, width: pixels.width, height: pixels.height };
+  const { width, height } = pixels;
+  const faces = await faceCheck.findFaces(pixels);
+  const advice = faceCheck.advice(faces, width, height);
+  const verdict = { pReal, label: labelOf(pReal), milliseconds, width, height, advice };
+  if (faceCheck.situation(faces, width, height) !== 'small') return verdict;
+  const ofCrop = await predict(await faceCheck.alignedCrop(pixels, faces[0]));
+  return { ...verdict, crop: { pReal: ofCrop, label: labelOf(ofCrop) } };
 }
 
 const CALLS = { classify, use: ({ backend }) => choose(tf, predict, info.input.size, backend) };
