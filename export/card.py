@@ -111,7 +111,8 @@ def purpose(info: dict) -> str:
         lines += [
             "",
             f"From P(real) {unsure['low']:.3f} up to {unsure['high']:.3f} the answer is \"unsure\". Outside of that it "
-            f"judges {unsure['coverage']:.1%} of the images, {unsure['accuracy']:.1%} of those right.",
+            f"judges {unsure['coverage']:.1%} of the {unsure['measured_on']} images"
+            + (f", {unsure['accuracy']:.1%} of those right." if unsure["coverage"] else "."),
         ]
     return "\n".join(lines)
 

@@ -43,6 +43,8 @@ TELL_WHICH = """element.addEventListener('click', ({target}) => {
   if (index >= 0) trigger('click', {index});
 })"""
 INVITATION = "Choose, paste or take a photo, or click an example."
+# Not in style.css, whose rules Gradio confines to what lies inside these margins.
+NARROW_MARGINS = "<style>@media (max-width: 30rem) { .app.app { padding: 1rem 0.5rem } }</style>"
 COVER = "(share) => document.querySelectorAll('.cover').forEach(({style}) => (style.opacity = share))"
 
 
@@ -183,7 +185,8 @@ def check_a_photo(detectors: dict[str, Detector]) -> None:
             with_evidence = any(detector.has_evidence for detector in detectors.values())
             with gr.Accordion("Where it looks fake", open=True, visible=with_evidence):
                 evidence = gr.HTML()
-                gr.Slider(0, 1, value=0.6, step=0.05, label="Cover").input(None, [], [], js=COVER)
+                cover = gr.Slider(0, 1, value=0.6, step=0.05, label="Cover")
+                cover.input(None, cover, None, js=COVER)
             with gr.Accordion("Frequency spectrum", open=False):
                 spectrum = gr.HTML()
 
@@ -277,6 +280,7 @@ if __name__ == "__main__":
         max_file_size=MAX_UPLOAD_BYTES,
         theme=THEME,
         css_paths=HERE / "style.css",
+        head=NARROW_MARGINS,
         footer_links=["api"],
         share=False,
         enable_monitoring=False,

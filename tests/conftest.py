@@ -166,11 +166,18 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def browser():
+def playwright():
+    """The one driver of browsers: a process can't have two."""
     with sync_playwright() as p:
-        chromium = p.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS)
-        yield chromium
-        chromium.close()
+        yield p
+
+
+@pytest.fixture(scope="session")
+def browser(playwright):
+    """Chromium, for all tests that need nothing special of it."""
+    chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS)
+    yield chromium
+    chromium.close()
 
 
 @pytest.fixture(scope="session")

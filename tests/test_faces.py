@@ -17,7 +17,6 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from conftest import ROOT, draw
 from PIL import Image
-from playwright.sync_api import sync_playwright
 from skimage import data
 
 import export.faces
@@ -219,7 +218,7 @@ document.getElementById('file').onchange = async ({ target }) => {
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def page(browser, tmp_path_factory):
     """A page with the real one's policy, whose worker checks the chosen file for faces."""
     folder = tmp_path_factory.mktemp("page")
     shutil.copytree(ROOT / "web/vendor", folder / "vendor")
@@ -231,13 +230,12 @@ def page(tmp_path_factory):
     (folder / "test-worker.js").write_text(WORKER)
     (folder / "test-page.js").write_text(PAGE)
     handler = functools.partial(QuietHandler, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as p:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        chromium = p.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = chromium.new_page()
+        page = browser.new_page()
         page.goto(f"http://127.0.0.1:{server.server_port}/")
         yield page
-        chromium.close()
+        page.close()
         server.shutdown()
 
 

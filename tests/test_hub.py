@@ -19,7 +19,6 @@ from conftest import ROOT, draw
 from hub_standin import Cut, Dropped, Hub, Refusal
 from huggingface_hub import ModelCard, constants
 from keras import layers
-from playwright.sync_api import sync_playwright
 
 import export.__main__ as export
 import train.__main__ as train
@@ -217,30 +216,29 @@ def test_the_cards_lines_of_python_run(published, tiny, photo):
     assert float(result.stdout.split("P(real)=")[1]) == pytest.approx(expected_p_real(tiny, photo), abs=BOUND)
 
 
-def test_the_cards_lines_of_javascript_run(published, tiny, photo):
+def test_the_cards_lines_of_javascript_run(published, tiny, photo, playwright):
     """In Chromium, on a page of another origin than the Hub's, with the TensorFlow.js that web/ holds."""
     lines = code(published, "js")
     assert len(lines.strip().splitlines()) == 3
     options = ["--no-sandbox", "--disable-background-networking", "--no-first-run"]
     options.append("--disable-features=LocalNetworkAccessChecks")  # The real Hub is on no local network.
     body = "<img id=photo src=photo.png>"
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=options)
-        page = browser.new_page()
-        page.route("http://page.test/", lambda route: route.fulfill(content_type="text/html", body=body))
-        page.route("http://page.test/photo.png", lambda route: route.fulfill(path=photo))
-        page.route("http://page.test/vendor/*", lambda route: route.fulfill(path=ROOT / "web" / route.request.url[17:]))
-        page.goto("http://page.test/")
-        for name in ("tf-core", "tf-converter", "tf-backend-wasm"):
-            page.add_script_tag(url=f"/vendor/{name}.es2017.min.js")
-        p_real = page.evaluate(f"""async () => {{
-            tf.wasm.setWasmPaths('/vendor/');
-            await tf.setBackend('wasm');
-            const photo = document.getElementById('photo');
-            {lines}
-            return pReal;
-        }}""")
-        browser.close()
+    browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+    page = browser.new_page()
+    page.route("http://page.test/", lambda route: route.fulfill(content_type="text/html", body=body))
+    page.route("http://page.test/photo.png", lambda route: route.fulfill(path=photo))
+    page.route("http://page.test/vendor/*", lambda route: route.fulfill(path=ROOT / "web" / route.request.url[17:]))
+    page.goto("http://page.test/")
+    for name in ("tf-core", "tf-converter", "tf-backend-wasm"):
+        page.add_script_tag(url=f"/vendor/{name}.es2017.min.js")
+    p_real = page.evaluate(f"""async () => {{
+        tf.wasm.setWasmPaths('/vendor/');
+        await tf.setBackend('wasm');
+        const photo = document.getElementById('photo');
+        {lines}
+        return pReal;
+    }}""")
+    browser.close()
     assert p_real == pytest.approx(expected_p_real(tiny, photo), abs=BOUND)
 
 

@@ -34,6 +34,9 @@ import uploads  # noqa: E402
 import views  # noqa: E402
 from resize import resize  # noqa: E402
 
+# The Space chooses JAX for its own process; the commands that other tests start choose for themselves.
+os.environ.pop("KERAS_BACKEND", None)
+
 README = ROOT / "space/README.md"
 MODEL_KEYS = {"verdict", "p_real", "p_fake", "unsure", "threshold", "model"}
 CURVES = {
@@ -445,7 +448,6 @@ def test_every_tab_fits_and_shows_the_figures(page):
     cards = {title: page.locator(".card", has=page.locator(f"h2:text-is('{title}')")) for title in
              ("custom", "evidence", "untrained")}  # fmt: skip
     assert "Not trained: there are no weights." in cards["untrained"].inner_text()
-    assert cards["custom"].locator("svg").count() == 0
     evidence = cards["evidence"].inner_text()
     for figure in ("0.987", "0.512", "expected error 0.012", "0.123", "from 0.400 to 0.600", "A coin"):
         assert figure in evidence
@@ -480,7 +482,7 @@ def test_many_photos_are_judged_and_saved_as_csv(page, tmp_path):
         (tmp_path / name).write_bytes(PHOTO if name == "a.jpg" else b"no photo")
     page.get_by_role("tab", name="Check many").click()
     page.locator("input[type=file]").last.set_input_files([tmp_path / "a.jpg", tmp_path / "b.jpg"])
-    page.wait_for_selector("text=b.jpg")
+    page.wait_for_selector("text=8.0 B")  # b.jpg's size; its name is shown in two parts.
     page.get_by_role("button", name="Judge all").click()
     page.wait_for_selector("tr.error:has-text('This is not a JPEG')")
     with page.expect_download() as download:

@@ -12,6 +12,7 @@ from optuna.distributions import CategoricalDistribution
 from PIL import Image
 
 from train import __main__, data, models, run, tune
+from train.photo import read_photo
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -96,7 +97,7 @@ def test_a_bad_trial_is_pruned_after_its_first_epoch(photos):
             )
         )
     trial = tune.propose(study, seed=0, done=5)
-    assert tune.attempt(trial, photos, {}, epochs=3, batch_size=24, seed=0) is None
+    assert tune.attempt(trial, photos, read_photo, epochs=3, batch_size=24, seed=0) is None
     study.tell(trial, state=optuna.trial.TrialState.PRUNED)
     last = tune.ranking(study)[-1]
     assert (last["trial"], last["state"], last["epochs"]) == (6, "pruned", 1)
@@ -108,7 +109,7 @@ def test_a_trial_that_diverges_ends_the_trial_alone(photos):
     study.enqueue_trial(tune.DEFAULTS | {"optimizer": "sgd", "learning_rate": 1e30})
     space = tune.SPACE | {"learning_rate": optuna.distributions.FloatDistribution(1e-4, 1e30)}
     trial = study.ask(space)
-    assert tune.attempt(trial, photos, {}, epochs=2, batch_size=8, seed=0) is None
+    assert tune.attempt(trial, photos, read_photo, epochs=2, batch_size=8, seed=0) is None
     study.tell(trial, state=optuna.trial.TrialState.PRUNED)
     assert tune.ranking(study)[0]["val_loss"] == float("inf")
 

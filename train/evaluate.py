@@ -93,7 +93,7 @@ def measure(out: Path, model: keras.Model, photos: list[data.Photo], splits: tup
         plots.reliability(figures["splits"][split]["calibration"], split, out / run.PLOTS)
         print(table(split, figures["splits"][split]))
     unsure = figures["unsure"]
-    if unsure["coverage"] < 1:
+    if 0 < unsure["coverage"] < 1:
         print(
             f"unsure for P(real) {low:.3f}..{high:.3f}: {unsure['coverage']:.0%} of {splits[-1]} outside, "
             f"accuracy there {unsure['accuracy']:.3f}"

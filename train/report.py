@@ -102,13 +102,13 @@ def one_run(folder: Path, figures: dict) -> list[str]:
     config = run.read_json(folder, run.CONFIG)
     counts = ", ".join(f"{count} {name}" for name, count in config["dataset"]["counts"].items())
     unsure = figures["unsure"]
+    right = f", {unsure['accuracy']:.1%} of them judged right" if unsure["coverage"] else ""
     parts = [
         html.text(f"{config['model']}, on {' + '.join(config['dataset']['names'])} ({counts})."),
         html.text(
             f"Called real from P(real) {figures['threshold']:.3f} on ({figures['threshold_from']}). Unsure from "
             f"{unsure['low']:.3f} to {unsure['high']:.3f}: {unsure['coverage']:.0%} of the {unsure['measured_on']} "
-            f"images lie outside, {unsure['accuracy']:.1%} of them judged right. Temperature "
-            f"{figures['temperature']:.2f}."
+            f"images lie outside{right}. Temperature {figures['temperature']:.2f}."
         ),
     ]
     for split in (name for name in SPLIT_TITLES if name in figures["splits"]):
