@@ -89,7 +89,7 @@ def about_faces(detector: Detector, pixels: np.ndarray) -> str:
     sentence = advice(found, width, height)
     if situation(found, width, height) == "small":
         verdict = detector.verdict(detector.look(aligned_crop(pixels, found[0]))[0])
-        sentence += f" {views.words(verdict, detector.info)}: {verdict['p_real']:.1%} real."
+        sentence += f" {100 * verdict['p_real']:.1f} % real. {views.words(verdict, detector.info)}."
     return views.notice(sentence) if sentence else ""
 
 

@@ -45,7 +45,7 @@ export function showVerdict(card, { pReal, label, milliseconds, advice, crop }, 
     meaning += ` Between ${percent(low)} and ${percent(high)} the detector is unsure.`;
   }
   part('.scale').setAttribute('aria-label', meaning);
-  const ofCrop = crop ? ` ${info.words[crop.label]}: ${percent(crop.pReal)} real.` : '';
+  const ofCrop = crop ? ` ${percent(crop.pReal)} real. ${info.words[crop.label]}.` : '';
   part('.advice').textContent = (advice ?? '') + ofCrop;
   part('.advice').hidden = !advice;
   part('.judged').hidden = false;

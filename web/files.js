@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = 'b8dc92baac24';
+self.VERSION = '4b484ca92f0e';
 self.FILES = {
   "app.js": {
     "bytes": 7826,
@@ -15,7 +15,7 @@ self.FILES = {
   },
   "cards.js": {
     "bytes": 3960,
-    "sha256": "02247226ff88bb695b52b1e7668c200a57c5205341794b89bfa5f68fd3227377"
+    "sha256": "d80872372fe54f01e8ef0af5fa41216c476206981093d908551b045ce8f865cb"
   },
   "checked.js": {
     "bytes": 2223,
