@@ -1,5 +1,7 @@
 """The other networks: transfer learning on cached features, histogram, residual, ensembles, comparison."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -137,6 +139,9 @@ def test_an_ensemble_is_a_run_like_any_other(trained, xception, dataset, tmp_pat
 
 
 def test_runs_are_compared_and_other_sources_and_degradations_measured(trained, xception, dataset, tmp_path):
+    # Copies, since other tests look at what is in the run of the session.
+    trained = shutil.copytree(trained, tmp_path / "custom", ignore=shutil.ignore_patterns("checkpoints"))
+    xception = shutil.copytree(xception, tmp_path / "xception", ignore=shutil.ignore_patterns("checkpoints"))
     reals = dataset / "test/real"
     output = finish(
         train_command(
