@@ -21,7 +21,7 @@ def describe(source: Path, precision: str, folder: Path) -> dict:
 
     Args:
         source: an evaluated run folder.
-        precision: how the weights are stored: float32, float16 or uint8.
+        precision: how the weights are stored, one of `precision.PRECISIONS`.
         folder: its files are listed with their hashes.
 
     Returns:

@@ -34,11 +34,12 @@ def choose(source: Path, root: Path, make: Callable[[str], Path]) -> tuple[str, 
     labels = data.labels_of(photos)[:, 0]
     threshold = run.read_figures(source)["threshold"]
     original = evaluate.score(run.load_model(source), photos)
+    before = float(((original >= threshold) == labels).mean())
     rows = []
     for precision in PRECISIONS:
         folder = make(precision)
         p_real = np.array(list(verify.judge(folder, [Path(photo.path) for photo in photos])))
-        accuracy, before = (float(((p >= threshold) == labels).mean()) for p in (p_real, original))
+        accuracy = float(((p_real >= threshold) == labels).mean())
         differences = np.abs(p_real - original)
         rows.append(
             {

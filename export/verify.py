@@ -36,7 +36,7 @@ class VerifyError(ValueError):
 
 
 def verify(args: argparse.Namespace) -> None:
-    """Print the largest difference in P(real) and the share of equal verdicts over the files of ``args.data``.
+    """Print the largest and the mean |difference in P(real)| over the files of ``args.data``.
 
     Raises:
         run.RunError: the run holds no finished network.
