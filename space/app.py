@@ -192,8 +192,10 @@ def check_a_photo(detectors: dict[str, Detector]) -> None:
 
     shown = [verdict, spectrum, evidence]
     private = {"api_visibility": "private", "show_progress_on": [verdict]}
-    gr.on([button.click, photo.input, model.input], check, [photo, model], [photo, *shown], **AS_SENT, **private)
-    examples.click(check_example, [model], [photo, *shown], **private)
+    # By default what is chosen while an earlier photo is still being judged would be dropped without a word.
+    asked = [button.click, photo.input, model.input]
+    gr.on(asked, check, [photo, model], [photo, *shown], trigger_mode="always_last", **AS_SENT, **private)
+    examples.click(check_example, [model], [photo, *shown], trigger_mode="always_last", **private)
     gr.on([], predict, [photo, model], typed("verdict", Verdict), api_name="predict", **AS_SENT)
 
 
