@@ -131,7 +131,7 @@ def test_training_is_shuffled_and_flipped_by_seed_and_epoch(dataset):
 def test_flips_can_be_left_out(dataset):
     photos = data.list_photos(dataset / "train", "train")
     flipped = images_of(data.batches(photos, 7, training_seed=(0, 0)))
-    upright = images_of(data.batches(photos, 7, training_seed=(0, 0), flip=False))
+    upright = images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=data.Augmentation(flip=False)))
     order = np.random.default_rng((0, 0)).permutation(len(photos))
     np.testing.assert_array_equal(upright, images_of(data.batches([photos[i] for i in order], 7)))
     assert not np.array_equal(upright, flipped)
@@ -148,7 +148,7 @@ def test_labels_follow_the_shuffled_images(dataset):
 
 def test_zoom_cuts_away_no_more_than_asked(dataset):
     photos = data.list_photos(dataset / "train", "train")
-    zoomed = images_of(data.batches(photos, 7, training_seed=(0, 0), zoom=0.2))
+    zoomed = images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=data.Augmentation(zoom=0.2)))
     assert zoomed.shape == (24, 224, 224, 3)
     assert not np.array_equal(zoomed, images_of(data.batches(photos, 7, training_seed=(0, 0))))
 

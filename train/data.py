@@ -7,6 +7,7 @@ The set this is made for is Kaggle's "140k Real and Fake Faces"
 import collections
 import dataclasses
 import hashlib
+import io
 import os
 import sys
 import zipfile
@@ -281,15 +282,28 @@ def labels_of(photos: list[Photo]) -> np.ndarray:
     return np.array([[photo.label] for photo in photos], "float32")
 
 
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """What training does to an image at random, in this order; both classes alike."""
+
+    flip: bool = True  # Horizontally, half of the images.
+    zoom: float = 0.0  # Largest share (0..1) of height and width that is cut away before resizing.
+    crop: int | None = None  # Height and width in pixels of what is cut out after resizing.
+    jpeg: float = 0.0  # Share (0..1) of the images that are stored as JPEG once more.
+
+
+JPEG_QUALITIES = (50, 96)  # Lowest, and one above the highest, of Augmentation.jpeg.
+
+
 def batches(
     photos: list[Photo],
     batch_size: int,
     size: int | None = INPUT_SIZE,
     read: Callable[[str], np.ndarray] = read_photo,
     training_seed: tuple[int, int] | None = None,
-    zoom: float = 0.0,
-    flip: bool = True,
+    augmentation: Augmentation = Augmentation(),
     mirror: bool = False,
+    labels: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Feed photos to a model in their order, or, for training, shuffled and augmented.
 
@@ -299,39 +313,58 @@ def batches(
         size: height and width that the network resizes to (`models.input_size`); None leaves the images as
             they are, one a batch.
         read: from path to uint8 (height, width, 3), as `read_photo`.
-        training_seed: (seed, epoch). Given, the order is a fresh permutation and each image is flipped
-            horizontally at random, both reproducible from these two numbers alone, so that a resumed
-            training sees what an uninterrupted one would have seen.
-        zoom: with training_seed, the largest share (0..1) of height and width that a random crop cuts away.
-        flip: with training_seed, whether images are flipped at all.
+        training_seed: (seed, epoch). Given, the order is a fresh permutation and each image is augmented at
+            random, both reproducible from these two numbers alone, so that a resumed training sees what an
+            uninterrupted one would have seen.
+        augmentation: with training_seed, what is done to each image.
         mirror: without training_seed, flip every image horizontally.
+        labels: float32 (photos, 1), 0..1, in place of the photos' own.
 
     Returns:
-        Dataset of (float32 (batch, size, size, 3) RGB 0..255, float32 (batch, 1) label 0 or 1). The network's
-        own resizing leaves that size as it is.
+        Dataset of (float32 (batch, size, size, 3) RGB 0..255, float32 (batch, 1) label 0..1), or
+        (batch, crop, crop, 3) where training crops. The network's own resizing leaves `size` as it is.
     """
-    order = np.arange(len(photos))
-    flips = np.full(len(photos), mirror)
-    crops = np.tile([1.0, 0.0, 0.0], (len(photos), 1))  # Share kept; top and left as shares of what is cut.
+    count = len(photos)
+    order, flips, qualities = np.arange(count), np.full(count, mirror), np.zeros(count, int)
+    cuts = np.tile([1.0, 0.0, 0.0], (count, 1))  # Share kept; top and left as shares of what is cut.
+    corners = np.zeros((count, 2))  # Top and left of the crop, as shares of what is cut.
+    crop = None
     if training_seed is not None:
-        random = np.random.default_rng(training_seed)
+        random, crop = np.random.default_rng(training_seed), augmentation.crop
         order = random.permutation(order)
-        flips = (random.random(len(photos)) < 0.5) & flip
-        crops = random.random((len(photos), 3))
-        crops[:, 0] = 1 - zoom * crops[:, 0]
+        flips = (random.random(count) < 0.5) & augmentation.flip
+        cuts = random.random((count, 3))
+        cuts[:, 0] = 1 - augmentation.zoom * cuts[:, 0]
+        corners = random.random((count, 2))
+        qualities = random.integers(*JPEG_QUALITIES, count) * (random.random(count) < augmentation.jpeg)
 
-    def load_pixels(index: int, flip: bool, crop: np.ndarray) -> np.ndarray:
+    def load_pixels(index: int, flip: bool, cut: np.ndarray, quality: int) -> np.ndarray:
         pixels = read(photos[index].path)
         full = np.array(pixels.shape[:2])
-        kept = np.round(crop[0] * full).astype(int)
-        top, left = np.round(crop[1:] * (full - kept)).astype(int)
+        kept = np.round(cut[0] * full).astype(int)
+        top, left = np.round(cut[1:] * (full - kept)).astype(int)
         pixels = pixels[top : top + kept[0], left : left + kept[1]]
+        if quality:
+            pixels = jpeg(pixels, int(quality))
         return np.ascontiguousarray(pixels[:, ::-1] if flip else pixels)
 
-    def load(index, flip, crop, label):
-        pixels = tf.numpy_function(load_pixels, [index, flip, crop], tf.uint8, stateful=False)
+    def load(index, flip, cut, quality, corner, label):
+        pixels = tf.numpy_function(load_pixels, [index, flip, cut, quality], tf.uint8, stateful=False)
         pixels = tf.ensure_shape(pixels, (None, None, 3))
-        return (tf.image.resize(pixels, (size, size), RESIZE) if size else tf.cast(pixels, tf.float32)), label
+        pixels = tf.image.resize(pixels, (size, size), RESIZE) if size else tf.cast(pixels, tf.float32)
+        if crop:
+            top, left = tf.unstack(tf.cast(tf.round(corner * (size - crop)), tf.int32))
+            pixels = tf.ensure_shape(pixels[top : top + crop, left : left + crop], (crop, crop, 3))
+        return pixels, label
 
-    dataset = tf.data.Dataset.from_tensor_slices((order, flips, crops, labels_of(photos)[order]))
+    labels = labels_of(photos) if labels is None else labels
+    columns = (order, flips, cuts, qualities, corners, labels[order])
+    dataset = tf.data.Dataset.from_tensor_slices(columns)
     return dataset.map(load, tf.data.AUTOTUNE).batch(batch_size if size else 1).prefetch(tf.data.AUTOTUNE)
+
+
+def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """Store as JPEG (4:2:0) and read back: uint8 (height, width, 3), quality 1..100."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=quality)
+    return np.asarray(Image.open(stream))

@@ -1,7 +1,6 @@
 """Train one network: resumable after every epoch, reproducible from its seed."""
 
 import argparse
-import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +12,11 @@ from train import data, evaluate, features, metrics, models, run
 from train.photo import read_photo
 
 OPTIONS = (
-    "batch_size", "learning_rate", "schedule", "label_smoothing", "zoom", "seed",
+    "batch_size", "learning_rate", "optimizer", "schedule", "warmup", "label_smoothing", "zoom", "crop", "jpeg", "seed",
     "unfreeze", "fine_tune_epochs", "fine_tune_rate",
 )  # fmt: skip
+OPTIMIZERS = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
+
 
 def fit(args: argparse.Namespace) -> None:
     """Train ``args.model`` on ``args.data`` and leave a run folder at ``args.out``.
@@ -41,6 +42,9 @@ def fit(args: argparse.Namespace) -> None:
 
     model = build(args.model, args.backbone_weights)
     frozen = args.model in models.BACKBONES
+    learner = models.part(model, models.HEAD, models.BODY)
+    if args.crop and learner.name != models.BODY:
+        raise run.RunError(f"{args.model} takes whole photos; --crop is for networks that pool over any size.")
     splits = ("train", "valid", *({"test"} & data.find_splits(args.data).keys()))
     photos = data.load_checked(args.data, splits, args.extra, args.allow_duplicates)
     training = [photo for photo in photos if photo.split == "train"]
@@ -67,22 +71,23 @@ def fit(args: argparse.Namespace) -> None:
 
     read = data.cached_reader(photos) if args.cache else read_photo
     size = models.input_size(model)
+    augmentation = data.Augmentation(zoom=args.zoom, crop=args.crop, jpeg=args.jpeg)
 
     def images(epoch: int) -> tf.data.Dataset:
-        return data.batches(training, args.batch_size, size, read, (args.seed, epoch), args.zoom)
+        return data.batches(training, args.batch_size, size, read, (args.seed, epoch), augmentation)
 
     validation_images = data.batches(validation, evaluate.BATCH, size, read)
     if frozen:
         of_training, of_validation = features.compute(model, training), features.compute(model, validation)
         train_epochs(
-            model.get_layer(models.HEAD),
+            learner,
             lambda epoch: features.batches(of_training, training, args.batch_size, (args.seed, epoch)),
             features.batches(of_validation, validation, evaluate.BATCH),
             out,
             args,
         )
     else:
-        train_epochs(model, images, validation_images, out, args)
+        train_epochs(learner, images, validation_images, out, args)
     if args.unfreeze:
         unfreeze(model, args.unfreeze)
         train_epochs(model, images, validation_images, out / "fine-tune", args, fine_tune=True)
@@ -112,7 +117,7 @@ def build(name: str, backbone_weights: Path | None) -> keras.Model:
     try:
         return models.build(name, str(backbone_weights) if backbone_weights else "imagenet")
     except Exception as error:  # Keras wraps network errors in plain Exception.
-        if name not in models.BACKBONES:
+        if name in models.FROM_SCRATCH:
             raise
         raise run.RunError(
             f"{name}'s weights can't be had ({str(error).splitlines()[0]}). Connect to the network for Keras' own "
@@ -140,8 +145,8 @@ def train_epochs(
     """Train until the last epoch or early stopping; leave the best epoch's weights in ``model``.
 
     Each epoch is run by its own ``model.fit`` call, so that its order and flips follow from (seed, epoch),
-    its learning rate from its number, and early stopping's state from the history: a training that was
-    killed and resumed ends as an uninterrupted one.
+    its learning rate from the optimiser's count of steps, and early stopping's state from the history: a
+    training that was killed and resumed ends as an uninterrupted one.
 
     Args:
         model: what learns; for a frozen backbone the head alone.
@@ -161,8 +166,10 @@ def train_epochs(
         learner = keras.saving.load_model(checkpoints / f"epoch-{len(history):03d}.keras")
     else:
         learner = model
+        steps = training(0).cardinality().numpy()
+        rates = learning_rate(rate, epochs * steps, args.warmup * steps, args.schedule)
         learner.compile(
-            optimizer=keras.optimizers.Adam(rate),
+            optimizer=OPTIMIZERS[args.optimizer](rates),
             loss=keras.losses.BinaryCrossentropy(label_smoothing=args.label_smoothing),
             metrics=["accuracy", keras.metrics.AUC(name="auc")],
             jit_compile=False,  # XLA's convolutions are slower than oneDNN's on CPUs.
@@ -170,8 +177,6 @@ def train_epochs(
 
     while len(history) < epochs and not stopped_early(history, args.patience):
         epoch = len(history)
-        if args.schedule == "cosine":
-            learner.optimizer.learning_rate = rate * (1 + math.cos(math.pi * epoch / epochs)) / 2
         log = learner.fit(
             training(epoch), validation_data=validation, initial_epoch=epoch, epochs=epoch + 1
         ).history
@@ -191,6 +196,17 @@ def train_epochs(
     best = keras.saving.load_model(checkpoints / "best.keras", compile=False)
     model.set_weights(best.get_weights())
     print(f"best of {len(history)} epochs: {best_epoch(history)}")
+
+
+def learning_rate(
+    rate: float, steps: int, warmup: int, schedule: str
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """``rate`` throughout, or raised to it from 0 over ``warmup`` steps and then let fall to 0 on a cosine's half."""
+    if schedule == "constant":
+        return rate
+    if not warmup:
+        return keras.optimizers.schedules.CosineDecay(rate, steps)
+    return keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
 
 
 def best_epoch(history: list[dict]) -> int:

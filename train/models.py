@@ -7,13 +7,14 @@ from keras import layers
 from train.spec import INPUT_SIZE, RESIZE, SCALE
 
 CUSTOM_FILTERS = (32, 64, 128)
-RESIDUAL_SIZE = 256  # The 140k set's own size: nothing is resampled, so the generator's traces stay.
+NATIVE_SIZE = 256  # The 140k set's own size: nothing is resampled, so the generator's traces stay.
 
 P_REAL = "p_real"  # The last layer of every network; its logit is what calibration divides.
 RESIZE_LAYER = "resize"
 BACKBONE = "backbone"
 FEATURES = "features"
 HEAD = "head"
+BODY = "body"
 
 
 def _inputs(size: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
@@ -96,8 +97,8 @@ def residual() -> keras.Model:
     Fixed high-pass filters beside the pixels, then residual blocks (He et al., 2015) with batch normalisation,
     and global average pooling, so that it judges texture wherever it is.
     """
-    pixels, x = _inputs(RESIDUAL_SIZE)
-    x = layers.Rescaling(2 * SCALE, offset=-1, name="scale")(x)
+    crop = keras.Input((None, None, 3), name="crop")
+    x = layers.Rescaling(2 * SCALE, offset=-1, name="scale")(crop)
     high_pass = layers.DepthwiseConv2D(
         3, padding="same", depth_multiplier=len(HIGH_PASS), use_bias=False, trainable=False, name="high_pass"
     )
@@ -108,8 +109,40 @@ def residual() -> keras.Model:
         shortcut = layers.BatchNormalization()(layers.Conv2D(filters, 1, use_bias=False)(x))
         x = layers.Add()([_convolve(_convolve(x, filters), filters), shortcut])
         x = layers.MaxPooling2D()(x)
-    x = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(x))
-    return keras.Model(pixels, layers.Dense(1, activation="sigmoid", name=P_REAL)(x), name="residual")
+    return _of_any_crop(crop, x, dropout=0.3, name="residual")
+
+
+def xception_tuned(weights: str | None = "imagenet") -> keras.Model:
+    """Xception (Chollet, 2017) at the data's own size, all of it learning but BatchNormalization's statistics.
+
+    Args:
+        weights: to start from, as in `_transfer`.
+    """
+    crop = keras.Input((None, None, 3), name="crop")
+    x = keras.applications.xception.preprocess_input(crop)
+    network = keras.applications.Xception(weights=None, include_top=False, input_tensor=x)
+    if weights:
+        start = keras.applications.Xception(weights=weights, include_top=False)
+        network.set_weights(start.get_weights())
+    for layer in network.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.trainable = False
+    return _of_any_crop(crop, network.output, dropout=0.3, name="xception_tuned")
+
+
+def _of_any_crop(crop: keras.KerasTensor, maps: keras.KerasTensor, dropout: float, name: str) -> keras.Model:
+    """A network that judges the whole photo at NATIVE_SIZE, and whose BODY can be trained on crops of any size.
+
+    Args:
+        crop: input of the body, RGB 0..255.
+        maps: its last feature maps, which are averaged, so that it judges texture wherever it is.
+        dropout: share (0..1) of the averages that each training step leaves out.
+        name: of the network.
+    """
+    pooled = layers.GlobalAveragePooling2D(name=FEATURES)(maps)
+    p_real = layers.Dense(1, activation="sigmoid", name=P_REAL)(layers.Dropout(dropout)(pooled))
+    pixels, x = _inputs(NATIVE_SIZE)
+    return keras.Model(pixels, keras.Model(crop, p_real, name=BODY)(x), name=name)
 
 
 def _convolve(x: keras.KerasTensor, filters: int, strides: int = 1) -> keras.KerasTensor:
@@ -152,13 +185,21 @@ BACKBONES = {
 }
 
 FROM_SCRATCH = {"custom": custom, "custom_histogram": custom_histogram, "residual": residual}
+TUNED = {"xception_tuned": xception_tuned}
 
-NAMES = (*FROM_SCRATCH, *BACKBONES)
+NAMES = (*FROM_SCRATCH, *BACKBONES, *TUNED)
 
 
 def build(name: str, backbone_weights: str | None = "imagenet") -> keras.Model:
     """Build one of NAMES; ``backbone_weights`` as in `_transfer`, for those that have a backbone."""
-    return FROM_SCRATCH[name]() if name in FROM_SCRATCH else _transfer(name, backbone_weights)
+    if name in FROM_SCRATCH:
+        return FROM_SCRATCH[name]()
+    return TUNED[name](backbone_weights) if name in TUNED else _transfer(name, backbone_weights)
+
+
+def part(model: keras.Model, *names: str) -> keras.Model:
+    """The first of the named networks that ``model`` has as a layer; ``model`` itself if it has none."""
+    return next((layer for layer in model.layers if layer.name in names), model)
 
 
 def input_size(model: keras.Model) -> int | None:
@@ -169,8 +210,7 @@ def input_size(model: keras.Model) -> int | None:
 
 def scale_logit(model: keras.Model, factor: float) -> None:
     """Multiply the network's last logit in place: how a temperature (factor 1 / T) becomes part of the graph."""
-    names = [layer.name for layer in model.layers]
-    dense = (model if P_REAL in names else model.get_layer(HEAD)).get_layer(P_REAL)
+    dense = part(model, HEAD, BODY).get_layer(P_REAL)
     dense.set_weights([weights * factor for weights in dense.get_weights()])
 
 

@@ -4,7 +4,6 @@ The grid of sizes and JPEG qualities follows NVIDIA's comparison of detectors on
 (https://github.com/NVlabs/stylegan3-detector): resize, then compress, then judge.
 """
 
-import io
 from collections.abc import Callable
 
 import keras
@@ -25,9 +24,8 @@ def compressed(size: int, quality: int) -> Callable[[np.ndarray], np.ndarray]:
     """Resize to (size, size), then through a JPEG file with 4:2:0 chroma."""
 
     def degrade(pixels: np.ndarray) -> np.ndarray:
-        stream = io.BytesIO()
-        Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC).save(stream, "JPEG", quality=quality)
-        return np.asarray(Image.open(stream))
+        resized = Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC)
+        return data.jpeg(np.asarray(resized), quality)
 
     return degrade
 

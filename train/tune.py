@@ -161,8 +161,7 @@ def attempt(
                 batch_size,
                 read=read,
                 training_seed=(seed, epoch),
-                zoom=settings["zoom"],
-                flip=settings["flip"],
+                augmentation=data.Augmentation(settings["flip"], settings["zoom"]),
             ),
             validation_data=data.batches(validation, batch_size, read=read),
             initial_epoch=epoch,
@@ -239,7 +238,7 @@ def how_to_train(row: dict, folder: Path, batch_size: int) -> str:
             f"in train/fit.py, the optimizer to keras.optimizers.{type(made).__name__}(args.learning_rate{momentum})"
         )
     if row["flip"] != DEFAULTS["flip"]:
-        changes.append("in train/fit.py, the training batches to data.batches(..., flip=False)")
+        changes.append("in train/fit.py, the training batches to data.batches(..., data.Augmentation(flip=False))")
     command = (
         f"python -m train fit custom --data {shlex.quote(str(folder))} --out runs/tuned --batch-size {batch_size} "
         f"--learning-rate {shown(row['learning_rate'])} --zoom {shown(row['zoom'])}"
