@@ -153,6 +153,39 @@ def test_zoom_cuts_away_no_more_than_asked(dataset):
     assert not np.array_equal(zoomed, images_of(data.batches(photos, 7, training_seed=(0, 0))))
 
 
+def test_crops_are_windows_of_the_photo(dataset):
+    photos = data.list_photos(dataset / "train", "train")
+    augmentation = data.Augmentation(flip=False, crop=100)
+    crops = images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=augmentation))
+    order = np.random.default_rng((0, 0)).permutation(len(photos))
+    wholes = images_of(data.batches([photos[i] for i in order], 7))
+    corners = set()
+    for crop, whole in zip(crops, wholes):
+        windows = np.lib.stride_tricks.sliding_window_view(whole[..., 0], (100, 100))
+        found = np.argwhere((windows[:, :, ::9, ::9] == crop[::9, ::9, 0]).all((2, 3)))
+        assert any(np.array_equal(whole[y : y + 100, x : x + 100], crop) for y, x in found)
+        corners.add(tuple(found[0]))
+    assert len(corners) > len(photos) / 2
+
+
+def test_a_share_of_the_images_is_compressed_once_more(dataset):
+    photos = data.list_photos(dataset / "train", "train")
+    plain, some = (
+        images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=data.Augmentation(jpeg=share)))
+        for share in (0, 0.5)
+    )
+    difference = np.abs(plain - some).mean((1, 2, 3))
+    assert 4 < (difference > 0).sum() < 20
+    assert difference.max() < 10
+
+
+def test_other_labels_follow_the_images_too(dataset):
+    photos = data.list_photos(dataset / "train", "train")
+    soft = np.linspace(0.1, 0.9, len(photos), dtype="float32")[:, None]
+    got = [float(label) for _, labels in data.batches(photos, 7, training_seed=(0, 0), labels=soft) for label in labels]
+    assert got == soft[np.random.default_rng((0, 0)).permutation(len(photos)), 0].tolist()
+
+
 def test_the_cache_says_its_size_and_changes_nothing(dataset, capsys):
     photos = data.load_checked(dataset, ("valid",))
     read = data.cached_reader(photos)

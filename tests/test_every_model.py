@@ -80,7 +80,7 @@ def xception(dataset, backbone_weights, tmp_path_factory):
 def test_the_saved_network_answers_as_backbone_and_head_do(xception, dataset):
     model = run.load_model(xception)
     photos = data.load_checked(dataset, ("test",))
-    pooled = features.compute(model, photos)
+    pooled = features.compute(features.extractor(model), photos)
     assert pooled.shape == (8, 2, 2048)
     head = np.asarray(model.get_layer(models.HEAD)(pooled[:, 0]))[:, 0]
     whole = np.array([float(model(data.read_photo(photo.path)[None].astype("float32"))[0, 0]) for photo in photos])
@@ -101,16 +101,60 @@ def test_fine_tuning_moves_the_last_layers_alone(xception, backbone_weights):
     assert len(run.read_csv(xception / "fine-tune/history.csv")) == 1
 
 
+def test_the_tuned_xception_starts_from_the_file_and_keeps_its_statistics(backbone_weights):
+    model = models.build("xception_tuned", str(backbone_weights))
+    start = keras.applications.Xception(weights=str(backbone_weights), include_top=False).get_weights()
+    body = model.get_layer(models.BODY)
+    assert all(np.array_equal(*pair) for pair in zip(start, body.get_weights()))
+    norms = [layer for layer in body.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert len(norms) == 40 and not any(layer.trainable_weights for layer in norms)
+    assert len(body.trainable_weights) == len(start) - 4 * len(norms) + 2
+    crop = np.asarray(draw(160, 160), "float32")[None]
+    before = body.predict(crop, verbose=0)
+    body.compile("sgd", "binary_crossentropy")
+    body.optimizer.learning_rate = 0.0
+    body.train_on_batch(crop, np.ones((1, 1)))
+    np.testing.assert_array_equal(body.predict(crop, verbose=0), before)
+
+
+def test_a_pupil_learns_its_teachers_answers_on_crops(trained, dataset, tmp_path):
+    options = ("--data", dataset, "--epochs", 2, "--batch-size", 12, "--crop", 64, "--schedule", "cosine")
+    finish(train_command("fit", "residual", *options, "--out", tmp_path / "pupil", "--teacher", trained))
+    pupil = run.read_json(tmp_path / "pupil", "config.json")
+    assert pupil["teacher"]["model"] == "custom" and pupil["options"]["crop"] == 64
+    finish(train_command("fit", "residual", *options, "--out", tmp_path / "alone"))
+    losses = [run.read_csv(tmp_path / name / "history.csv")[0]["loss"] for name in ("pupil", "alone")]
+    assert losses[0] != losses[1]  # The same images and start; only the labels differ.
+    model = run.load_model(tmp_path / "pupil")
+    pixels = np.asarray(draw(300, 200), "float32")[None]
+    resized = keras.ops.image.resize(pixels, (256, 256), interpolation="bilinear")
+    whole, body = (np.asarray(network(x)) for network, x in ((model, pixels), (model.get_layer("body"), resized)))
+    np.testing.assert_allclose(whole, body, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("custom", "--crop", 100), "custom takes whole photos; --crop is for networks that pool over any size."),
+        (("residual", "--filters", 3, 5), "residual has no filters to choose; only custom does."),
+        (("custom", "--epochs", 2, "--warmup", 2), "--warmup needs more --epochs than its own."),
+    ],
+)
+def test_options_that_a_network_lacks_are_refused(dataset, tmp_path, capsys, options, sentence):
+    assert train.main(["fit", *map(str, options), "--data", str(dataset), "--out", str(tmp_path / "r")]) == 2
+    assert sentence in capsys.readouterr().err
+
+
 def test_interrupted_feature_caching_goes_on(dataset, monkeypatch):
-    model = models.build("xception", None)
+    extractor = features.extractor(models.build("xception", None))
     photos = data.load_checked(dataset, ("test",))
     monkeypatch.setattr(features, "CHUNK", 3)
-    whole = features.compute(model, photos)
-    chunks = sorted(features.cache_folder().glob(f"xception-{features.weights_hash(model)}-*/*.npy"))
+    whole = features.compute(extractor, photos)
+    chunks = sorted(features.cache_folder().glob(f"xception-{features.weights_hash(extractor)}-*/*.npy"))
     assert len(chunks) == 3
     kept = chunks[0].stat().st_mtime_ns
     chunks[1].unlink()
-    np.testing.assert_allclose(features.compute(model, photos), whole, atol=1e-5)
+    np.testing.assert_allclose(features.compute(extractor, photos), whole, atol=1e-5)
     assert chunks[1].exists() and chunks[0].stat().st_mtime_ns == kept
 
 

@@ -1,6 +1,7 @@
 """Train one network: resumable after every epoch, reproducible from its seed."""
 
 import argparse
+import functools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,18 @@ from train import data, evaluate, features, metrics, models, run
 from train.photo import read_photo
 
 OPTIONS = (
-    "batch_size", "learning_rate", "optimizer", "schedule", "warmup", "label_smoothing", "zoom", "crop", "jpeg", "seed",
+    "batch_size", "learning_rate", "optimizer", "schedule", "warmup", "label_smoothing", "seed",
+    "flip", "zoom", "crop", "jpeg", "filters", "dense_units", "dropout",
     "unfreeze", "fine_tune_epochs", "fine_tune_rate",
 )  # fmt: skip
-OPTIMIZERS = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
+NETWORK = ("filters", "dense_units", "dropout")  # Those that `models.custom` takes.
+SAME = ("model", "options", "backbone", "teacher", "dataset")  # What a resumed training must not change.
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": functools.partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
+}
 
 
 def fit(args: argparse.Namespace) -> None:
@@ -26,10 +35,13 @@ def fit(args: argparse.Namespace) -> None:
     a frozen backbone, the head alone is trained, on features computed once; with ``args.unfreeze``, the
     backbone's last layers are then trained on with it.
 
+    With ``args.teacher``, the labels are that run's P(real) of each training photo in place of 0 and 1
+    (knowledge distillation, Hinton et al., 2015).
+
     Raises:
         data.DataError: the dataset can't be trained on.
         run.RunError: ``args.out`` holds another run, or one with other options, or nothing to resume, or the
-            backbone's weights can't be had.
+            backbone's weights can't be had, or the teacher is unfinished, or the network lacks an option.
     """
     out = Path(args.out)
     begun = (out / run.HISTORY).exists()
@@ -40,7 +52,12 @@ def fit(args: argparse.Namespace) -> None:
     if keras.backend.backend() == "tensorflow":
         tf.config.experimental.enable_op_determinism()
 
-    model = build(args.model, args.backbone_weights)
+    settings = {key: getattr(args, key) for key in NETWORK if getattr(args, key) is not None}
+    if settings and args.model != "custom":
+        raise run.RunError(f"{args.model} has no {' or '.join(settings)} to choose; only custom does.")
+    if args.warmup >= args.epochs:
+        raise run.RunError("--warmup needs more --epochs than its own.")
+    model = build(args.model, args.backbone_weights, settings)
     frozen = args.model in models.BACKBONES
     learner = models.part(model, models.HEAD, models.BODY)
     if args.crop and learner.name != models.BODY:
@@ -52,17 +69,19 @@ def fit(args: argparse.Namespace) -> None:
         training = data.balanced_subset(training, args.train_size)
     photos = training + [photo for photo in photos if photo.split != "train"]
     validation = [photo for photo in photos if photo.split == "valid"]
+    teacher = run.load_model(args.teacher) if args.teacher else None
     config = {
         "model": args.model,
         "options": {key: getattr(args, key) for key in OPTIONS},
         "input_size": models.input_size(model),
-        "backbone": features.weights_hash(model) if frozen else None,
+        "backbone": features.weights_hash(model.get_layer(models.BACKBONE)) if frozen else None,
+        "teacher": teacher and {"model": teacher.name, "weights": features.weights_hash(teacher)},
         "dataset": {"names": [folder.resolve().name for folder in (args.data, *args.extra)]} | data.fingerprint(photos),
         "versions": run.versions(),
     }
     if begun:
         before = run.read_json(out, run.CONFIG)
-        changed = [key for key in ("model", "options", "backbone", "dataset") if before.get(key) != config[key]]
+        changed = [key for key in SAME if before.get(key) != config[key]]
         if changed:
             raise run.RunError(f"{out} was trained with another {' and '.join(changed)}; resume it as it was begun.")
     out.mkdir(parents=True, exist_ok=True)
@@ -71,18 +90,21 @@ def fit(args: argparse.Namespace) -> None:
 
     read = data.cached_reader(photos) if args.cache else read_photo
     size = models.input_size(model)
-    augmentation = data.Augmentation(zoom=args.zoom, crop=args.crop, jpeg=args.jpeg)
+    augmentation = data.Augmentation(args.flip, args.zoom, args.crop, args.jpeg)
+    # Both views of a photo show the same face: their mean is the better answer.
+    labels = features.compute(teacher, training).mean(axis=1) if teacher else data.labels_of(training)
 
     def images(epoch: int) -> tf.data.Dataset:
-        return data.batches(training, args.batch_size, size, read, (args.seed, epoch), augmentation)
+        return data.batches(training, args.batch_size, size, read, (args.seed, epoch), augmentation, labels=labels)
 
     validation_images = data.batches(validation, evaluate.BATCH, size, read)
     if frozen:
-        of_training, of_validation = features.compute(model, training), features.compute(model, validation)
+        extractor = features.extractor(model)
+        of_training, of_validation = features.compute(extractor, training), features.compute(extractor, validation)
         train_epochs(
             learner,
-            lambda epoch: features.batches(of_training, training, args.batch_size, (args.seed, epoch)),
-            features.batches(of_validation, validation, evaluate.BATCH),
+            lambda epoch: features.batches(of_training, labels, args.batch_size, (args.seed, epoch)),
+            features.batches(of_validation, data.labels_of(validation), evaluate.BATCH),
             out,
             args,
         )
@@ -106,8 +128,10 @@ def calibrate(model: keras.Model, validation: list[data.Photo], batches: tf.data
     return temperature
 
 
-def build(name: str, backbone_weights: Path | None) -> keras.Model:
+def build(name: str, backbone_weights: Path | None, settings: dict) -> keras.Model:
     """Build a network; a backbone gets ImageNet's weights from Keras' store, or those of a local file.
+
+    ``settings`` as in `models.build`.
 
     Raises:
         run.RunError: neither can be had.
@@ -115,7 +139,7 @@ def build(name: str, backbone_weights: Path | None) -> keras.Model:
     if backbone_weights and not backbone_weights.name.endswith(".weights.h5"):
         raise run.RunError(f"{backbone_weights}: pass a .weights.h5 file that Keras saved.")
     try:
-        return models.build(name, str(backbone_weights) if backbone_weights else "imagenet")
+        return models.build(name, str(backbone_weights) if backbone_weights else "imagenet", **settings)
     except Exception as error:  # Keras wraps network errors in plain Exception.
         if name in models.FROM_SCRATCH:
             raise

@@ -190,10 +190,16 @@ TUNED = {"xception_tuned": xception_tuned}
 NAMES = (*FROM_SCRATCH, *BACKBONES, *TUNED)
 
 
-def build(name: str, backbone_weights: str | None = "imagenet") -> keras.Model:
-    """Build one of NAMES; ``backbone_weights`` as in `_transfer`, for those that have a backbone."""
+def build(name: str, backbone_weights: str | None = "imagenet", **settings) -> keras.Model:
+    """Build one of NAMES.
+
+    Args:
+        name: of the network.
+        backbone_weights: as in `_transfer`, for those that have a backbone.
+        settings: what `custom` takes, for it alone.
+    """
     if name in FROM_SCRATCH:
-        return FROM_SCRATCH[name]()
+        return FROM_SCRATCH[name](**settings)
     return TUNED[name](backbone_weights) if name in TUNED else _transfer(name, backbone_weights)
 
 

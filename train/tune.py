@@ -7,7 +7,6 @@ trials as ``ranking.csv`` and ``ranking.md``, and ``plots/tuning.png``.
 """
 
 import argparse
-import functools
 import math
 import shlex
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FrozenTrial, TrialState
 
 from train import data, models, run
+from train.fit import OPTIMIZERS
 from train.photo import read_photo
 
 STUDY = "study.db"
@@ -31,7 +31,7 @@ SPACE = {
     "convolutions": IntDistribution(3, 5),
     "dense_units": CategoricalDistribution((64, 128, 256)),
     "dropout": FloatDistribution(0.0, 0.6, step=0.1),
-    "optimizer": CategoricalDistribution(("adam", "adamw", "rmsprop", "sgd")),
+    "optimizer": CategoricalDistribution(tuple(OPTIMIZERS)),
     "learning_rate": FloatDistribution(1e-4, 1e-2, log=True),
     "flip": CategoricalDistribution((True, False)),
     "zoom": FloatDistribution(0.0, 0.4, step=0.1),
@@ -46,12 +46,6 @@ DEFAULTS = {
     "learning_rate": 1e-3,
     "flip": True,
     "zoom": 0.0,
-}
-OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "rmsprop": keras.optimizers.RMSprop,
-    "sgd": functools.partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
 }
 MOST_FILTERS = 256
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -224,27 +218,15 @@ def markdown(rows: list[dict]) -> str:
 
 
 def how_to_train(row: dict, folder: Path, batch_size: int) -> str:
-    """What to change, and the command to run, to train a row of the ranking with `fit`."""
-    changes = []
-    if any(row[name] != DEFAULTS[name] for name in ("first_filters", "convolutions", "dense_units", "dropout")):
-        changes.append(
-            "in train/models.py, the defaults of custom() to "
-            f"filters={filters(row)}, dense_units={row['dense_units']}, dropout={shown(row['dropout'])}"
-        )
-    if row["optimizer"] != DEFAULTS["optimizer"]:
-        made = OPTIMIZERS[row["optimizer"]](row["learning_rate"])
-        momentum = ", momentum=0.9, nesterov=True" if row["optimizer"] == "sgd" else ""
-        changes.append(
-            f"in train/fit.py, the optimizer to keras.optimizers.{type(made).__name__}(args.learning_rate{momentum})"
-        )
-    if row["flip"] != DEFAULTS["flip"]:
-        changes.append("in train/fit.py, the training batches to data.batches(..., data.Augmentation(flip=False))")
-    command = (
-        f"python -m train fit custom --data {shlex.quote(str(folder))} --out runs/tuned --batch-size {batch_size} "
-        f"--learning-rate {shown(row['learning_rate'])} --zoom {shown(row['zoom'])}"
+    """The command that trains a row of the ranking with `fit`."""
+    return (
+        "To train the first of them until it stops improving:\n"
+        f"  python -m train fit custom --data {shlex.quote(str(folder))} --out runs/tuned --batch-size {batch_size}"
+        f" --filters {' '.join(map(str, filters(row)))} --dense-units {row['dense_units']}"
+        f" --dropout {shown(row['dropout'])} --optimizer {row['optimizer']}"
+        f" --learning-rate {shown(row['learning_rate'])} --zoom {shown(row['zoom'])}"
+        + ("" if row["flip"] else " --no-flip")
     )
-    change = "".join(f"  change {line}\n" for line in changes)
-    return f"To train the first of them until it stops improving:\n{change}  {command}"
 
 
 def plot(study: optuna.Study, folder: Path) -> None:
