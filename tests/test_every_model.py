@@ -182,6 +182,19 @@ def test_an_ensemble_is_a_run_like_any_other(trained, xception, dataset, tmp_pat
     finish(train_command("predict", out, dataset / "test/real/000.jpg"))
 
 
+def test_a_mirrored_network_answers_a_photo_and_its_mirror_image_alike(trained, dataset, tmp_path):
+    out = tmp_path / "mirrored"
+    finish(train_command("ensemble", trained, "--data", dataset, "--out", out, "--mirror"))
+    model, member = run.load_model(out), run.load_model(trained)
+    pixels = np.asarray(draw(90, 70), "float32")[None]
+    mirror = pixels[:, :, ::-1]
+    mean = float(member(pixels)[0, 0] + member(mirror)[0, 0]) / 2
+    temperature = run.read_json(out, "config.json")["temperature"]
+    expected = 1 / (1 + np.exp(-np.log(mean / (1 - mean)) / temperature))
+    assert abs(member(pixels)[0, 0] - member(mirror)[0, 0]) > 1e-4
+    assert [float(model(view)[0, 0]) for view in (pixels, mirror)] == pytest.approx([expected] * 2, abs=1e-4)
+
+
 def test_runs_are_compared_and_other_sources_and_degradations_measured(trained, xception, dataset, tmp_path):
     # Copies, since other tests look at what is in the run of the session.
     trained = shutil.copytree(trained, tmp_path / "custom", ignore=shutil.ignore_patterns("checkpoints"))

@@ -72,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--optimizer", choices=sorted(fit.OPTIMIZERS), default="adam")
     p.add_argument("--schedule", choices=("constant", "cosine"), default="constant", help="of the learning rate")
     p.add_argument("--warmup", type=int, default=0, metavar="EPOCHS", help="of a rising rate, before the cosine")
+    p.add_argument("--clip-norm", type=float, help="largest norm of each weight tensor's gradient")
     p.add_argument("--label-smoothing", type=float, default=0.0)
     p.add_argument("--teacher", type=Path, metavar="RUN", help="learn this run's P(real) in place of the labels")
     p.add_argument("--no-flip", dest="flip", action="store_false", help="train without mirror images")
@@ -110,6 +111,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--data", type=Path, required=True)
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
     p.add_argument("--stacked", action="store_true", help="weigh the members by a logistic regression on validation")
+    p.add_argument("--mirror", action="store_true", help="let each member see the mirror image too")
     p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
     p.set_defaults(command=ensemble.ensemble)
 

@@ -2,6 +2,7 @@
 
     python -m train ensemble runs/custom runs/xception --data DIR --out runs/ensemble
     python -m train ensemble runs/custom runs/xception --data DIR --out runs/stacked --stacked
+    python -m train ensemble runs/xception_tuned --data DIR --out runs/mirrored --mirror
 """
 
 import argparse
@@ -16,6 +17,8 @@ from train import data, evaluate, metrics, models, run
 def ensemble(args: argparse.Namespace) -> None:
     """Write a run whose network averages its members' probabilities, or weighs their logits (--stacked).
 
+    With --mirror, each member answers to a photo with the mean over the photo and its mirror image.
+
     The stacked weights (Wolpert, "Stacked generalization", 1992) and the temperature are fitted on validation.
 
     Raises:
@@ -25,6 +28,8 @@ def ensemble(args: argparse.Namespace) -> None:
     if args.out.exists():
         raise run.RunError(f"{args.out} exists; choose another --out.")
     members = [run.load_model(folder) for folder in args.run]
+    if args.mirror:
+        members = [models.mirrored(member) for member in members]
     splits = tuple(split for split in ("valid", "test") if split in data.find_splits(args.data))
     photos = data.load_checked(args.data, splits, allow_duplicates=args.allow_duplicates)
     validation = [photo for photo in photos if photo.split == "valid"]
@@ -46,7 +51,7 @@ def ensemble(args: argparse.Namespace) -> None:
     run.save_model(model, args.out / run.MODEL)
     config = {
         "model": "ensemble",
-        "options": {"stacked": args.stacked},
+        "options": {"stacked": args.stacked, "mirror": args.mirror},
         "input_size": models.input_size(model),
         "members": [run.read_json(folder, run.CONFIG) for folder in args.run],
         "dataset": {"names": [args.data.resolve().name]} | data.fingerprint(photos),

@@ -13,7 +13,8 @@ from train import data, evaluate, features, metrics, models, run
 from train.photo import read_photo
 
 OPTIONS = (
-    "batch_size", "learning_rate", "optimizer", "schedule", "warmup", "label_smoothing", "seed",
+    "batch_size", "learning_rate", "optimizer", "schedule", "warmup", "clip_norm", "label_smoothing",
+    "seed",
     "flip", "zoom", "crop", "jpeg", "filters", "dense_units", "dropout",
     "unfreeze", "fine_tune_epochs", "fine_tune_rate",
 )  # fmt: skip
@@ -193,7 +194,7 @@ def train_epochs(
         steps = training(0).cardinality().numpy()
         rates = learning_rate(rate, epochs * steps, args.warmup * steps, args.schedule)
         learner.compile(
-            optimizer=OPTIMIZERS[args.optimizer](rates),
+            optimizer=OPTIMIZERS[args.optimizer](rates, clipnorm=args.clip_norm),
             loss=keras.losses.BinaryCrossentropy(label_smoothing=args.label_smoothing),
             metrics=["accuracy", keras.metrics.AUC(name="auc")],
             jit_compile=False,  # XLA's convolutions are slower than oneDNN's on CPUs.

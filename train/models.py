@@ -220,6 +220,13 @@ def scale_logit(model: keras.Model, factor: float) -> None:
     dense.set_weights([weights * factor for weights in dense.get_weights()])
 
 
+def mirrored(member: keras.Model) -> keras.Model:
+    """The mean of what ``member`` answers to a picture and to its mirror image; same input and output."""
+    pixels = keras.Input((None, None, 3), name="pixels")
+    scores = [member(pixels), member(keras.ops.flip(pixels, axis=2))]
+    return keras.Model(pixels, layers.Average()(scores), name=member.name)
+
+
 def ensemble(members: list[keras.Model], weights: np.ndarray | None = None, bias: float = 0.0) -> keras.Model:
     """One network of several: the mean of their probabilities, or a logistic regression on their logits.
 
