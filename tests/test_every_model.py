@@ -145,12 +145,13 @@ def test_options_that_a_network_lacks_are_refused(dataset, tmp_path, capsys, opt
     assert sentence in capsys.readouterr().err
 
 
-def test_interrupted_feature_caching_goes_on(dataset, monkeypatch):
+def test_interrupted_feature_caching_goes_on(dataset, monkeypatch, tmp_path):
+    monkeypatch.setenv("DEEPFACEDETECT_CACHE", str(tmp_path))
     extractor = features.extractor(models.build("xception", None))
     photos = data.load_checked(dataset, ("test",))
     monkeypatch.setattr(features, "CHUNK", 3)
     whole = features.compute(extractor, photos)
-    chunks = sorted(features.cache_folder().glob(f"xception-{features.weights_hash(extractor)}-*/*.npy"))
+    chunks = sorted(tmp_path.glob(f"xception-{features.weights_hash(extractor)}-*/*.npy"))
     assert len(chunks) == 3
     kept = chunks[0].stat().st_mtime_ns
     chunks[1].unlink()

@@ -142,7 +142,8 @@ def _of_any_crop(crop: keras.KerasTensor, maps: keras.KerasTensor, dropout: floa
     pooled = layers.GlobalAveragePooling2D(name=FEATURES)(maps)
     p_real = layers.Dense(1, activation="sigmoid", name=P_REAL)(layers.Dropout(dropout)(pooled))
     pixels, x = _inputs(NATIVE_SIZE)
-    return keras.Model(pixels, keras.Model(crop, p_real, name=BODY)(x), name=name)
+    # Whoever calls the whole network wants an answer; only the body is ever trained.
+    return keras.Model(pixels, keras.Model(crop, p_real, name=BODY)(x, training=False), name=name)
 
 
 def _convolve(x: keras.KerasTensor, filters: int, strides: int = 1) -> keras.KerasTensor:
