@@ -195,7 +195,7 @@ def check_a_photo(detectors: dict[str, Detector]) -> None:
     # By default what is chosen while an earlier photo is still being judged would be dropped without a word.
     asked = [button.click, photo.input, model.input]
     gr.on(asked, check, [photo, model], [photo, *shown], trigger_mode="always_last", **AS_SENT, **private)
-    examples.click(check_example, [model], [photo, *shown], trigger_mode="always_last", **private)
+    examples.click(check_example, [model], [photo, *shown], **private)
     gr.on([], predict, [photo, model], typed("verdict", Verdict), api_name="predict", **AS_SENT)
 
 
