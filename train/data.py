@@ -284,7 +284,7 @@ def labels_of(photos: list[Photo]) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """What training does to an image at random, in this order; both classes alike."""
+    """What training does to an image at random; both classes alike."""
 
     flip: bool = True  # Horizontally, half of the images.
     zoom: float = 0.0  # Largest share (0..1) of height and width that is cut away before resizing.

@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -98,6 +99,7 @@ def fit(args: argparse.Namespace) -> None:
     def images(epoch: int) -> tf.data.Dataset:
         return data.batches(training, args.batch_size, size, read, (args.seed, epoch), augmentation, labels=labels)
 
+    steps = math.ceil(len(training) / args.batch_size)
     validation_images = data.batches(validation, evaluate.BATCH, size, read)
     if frozen:
         extractor = features.extractor(model)
@@ -106,14 +108,15 @@ def fit(args: argparse.Namespace) -> None:
             learner,
             lambda epoch: features.batches(of_training, labels, args.batch_size, (args.seed, epoch)),
             features.batches(of_validation, data.labels_of(validation), evaluate.BATCH),
+            steps,
             out,
             args,
         )
     else:
-        train_epochs(learner, images, validation_images, out, args)
+        train_epochs(learner, images, validation_images, steps, out, args)
     if args.unfreeze:
         unfreeze(model, args.unfreeze)
-        train_epochs(model, images, validation_images, out / "fine-tune", args, fine_tune=True)
+        train_epochs(model, images, validation_images, steps, out / "fine-tune", args, fine_tune=True)
 
     temperature = calibrate(model, validation, validation_images)
     run.save_model(model, out / run.MODEL)
@@ -163,6 +166,7 @@ def train_epochs(
     model: keras.Model,
     training: Callable[[int], tf.data.Dataset],
     validation: tf.data.Dataset,
+    steps: int,
     out: Path,
     args: argparse.Namespace,
     fine_tune: bool = False,
@@ -174,9 +178,10 @@ def train_epochs(
     training that was killed and resumed ends as an uninterrupted one.
 
     Args:
-        model: what learns; for a frozen backbone the head alone.
+        model: what learns: a frozen backbone's head, a body that takes crops, or the whole network.
         training: the epoch's number (from 0) to its batches.
         validation: batches.
+        steps: batches of an epoch.
         out: folder of the history and checkpoints; what is there is gone on from.
         args: the options of ``fit``.
         fine_tune: take the fine-tuning's epochs and learning rate.
@@ -191,7 +196,6 @@ def train_epochs(
         learner = keras.saving.load_model(checkpoints / f"epoch-{len(history):03d}.keras")
     else:
         learner = model
-        steps = training(0).cardinality().numpy()
         rates = learning_rate(rate, epochs * steps, args.warmup * steps, args.schedule)
         learner.compile(
             optimizer=OPTIMIZERS[args.optimizer](rates, clipnorm=args.clip_norm),

@@ -1,5 +1,7 @@
 """The networks. Every one takes raw RGB pixels 0..255 of any size and answers with P(real)."""
 
+import functools
+
 import keras
 import numpy as np
 from keras import layers
@@ -186,9 +188,9 @@ BACKBONES = {
 }
 
 FROM_SCRATCH = {"custom": custom, "custom_histogram": custom_histogram, "residual": residual}
-TUNED = {"xception_tuned": xception_tuned}
+PRETRAINED = {name: functools.partial(_transfer, name) for name in BACKBONES} | {"xception_tuned": xception_tuned}
 
-NAMES = (*FROM_SCRATCH, *BACKBONES, *TUNED)
+NAMES = (*FROM_SCRATCH, *PRETRAINED)
 
 
 def build(name: str, backbone_weights: str | None = "imagenet", **settings) -> keras.Model:
@@ -199,9 +201,7 @@ def build(name: str, backbone_weights: str | None = "imagenet", **settings) -> k
         backbone_weights: as in `_transfer`, for those that have a backbone.
         settings: what `custom` takes, for it alone.
     """
-    if name in FROM_SCRATCH:
-        return FROM_SCRATCH[name](**settings)
-    return TUNED[name](backbone_weights) if name in TUNED else _transfer(name, backbone_weights)
+    return FROM_SCRATCH[name](**settings) if name in FROM_SCRATCH else PRETRAINED[name](backbone_weights)
 
 
 def part(model: keras.Model, *names: str) -> keras.Model:
