@@ -38,9 +38,23 @@ from train import (  # noqa: E402
 def source(text: str) -> tuple[str, Path]:
     """Parse NAME=DIR."""
     name, separator, folder = text.partition("=")
-    if not separator:
-        raise argparse.ArgumentTypeError(f"{text}: write NAME=DIR")
+    if not (separator and name) or name in data.SPLITS or "/" in name:
+        raise argparse.ArgumentTypeError(f"{text}: write NAME=DIR, with a name that is no split and has no slash")
     return name, Path(folder)
+
+
+def count(text: str) -> int:
+    """Parse a whole number from 1 on."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
+def share(text: str) -> float:
+    """Parse a number from 0 to 1."""
+    if not 0 <= (number := float(text)) <= 1:
+        raise ValueError
+    return number
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,49 +74,88 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--seed", type=int, default=0, help="chooses the faces of the contact sheets")
     p.set_defaults(command=explore.explore)
 
-    p = commands.add_parser("fit", help="train a model", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    p = commands.add_parser("fit", help="train a model")
     p.add_argument("model", choices=sorted(models.NAMES))
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
     p.add_argument("--extra", type=Path, action="append", default=[], help="more training images: fake/ and real/")
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
-    p.add_argument("--train-size", type=int, metavar="N", help="train on N images alone, half of each class")
-    p.add_argument("--epochs", type=int, default=10)
-    p.add_argument("--batch-size", type=int, default=128)
-    p.add_argument("--learning-rate", type=float, default=1e-3)
-    p.add_argument("--optimizer", choices=sorted(fit.OPTIMIZERS), default="adam")
-    p.add_argument("--schedule", choices=("constant", "cosine"), default="constant", help="of the learning rate")
-    p.add_argument("--warmup", type=int, default=0, metavar="EPOCHS", help="of a rising rate, before the cosine")
+    p.add_argument("--train-size", type=count, metavar="N", help="train on N images alone, half of each class")
+    p.add_argument(
+        "--epochs",
+        type=count,
+        help=f"at most so many (default: {fit.HEAD_EPOCHS} for the head of a frozen backbone, else {fit.EPOCHS})",
+    )
+    p.add_argument("--batch-size", type=count, default=128, help="images a step (default: %(default)s)")
+    p.add_argument("--learning-rate", type=float, default=1e-3, help="at its highest (default: %(default)s)")
+    p.add_argument("--optimizer", choices=sorted(fit.OPTIMIZERS), default="adam", help="default: %(default)s")
+    p.add_argument(
+        "--schedule",
+        choices=("constant", "cosine"),
+        default="constant",
+        help="of the learning rate: it stays, or falls to 0 on a cosine's half (default: %(default)s)",
+    )
+    p.add_argument(
+        "--warmup", type=int, default=0, metavar="EPOCHS", help="of a rate rising from 0, before --schedule cosine"
+    )
     p.add_argument("--clip-norm", type=float, help="largest norm of each weight tensor's gradient")
-    p.add_argument("--label-smoothing", type=float, default=0.0)
+    p.add_argument(
+        "--label-smoothing", type=share, default=0.0, metavar="SHARE", help="how far labels are moved towards 0.5"
+    )
     p.add_argument("--teacher", type=Path, metavar="RUN", help="learn this run's P(real) in place of the labels")
     p.add_argument("--no-flip", dest="flip", action="store_false", help="train without mirror images")
-    p.add_argument("--zoom", type=float, default=0.0, help="largest share of each side that a random crop cuts away")
-    p.add_argument("--crop", type=int, metavar="PIXELS", help="train on random crops, not resized")
-    p.add_argument("--jpeg", type=float, default=0.0, help="share of training images stored as JPEG once more")
-    p.add_argument("--patience", type=int, default=5, help="epochs without a lower validation loss before it stops")
-    p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--filters", type=int, nargs="+", help="of custom's convolutions")
-    p.add_argument("--dense-units", type=int, help="of custom's layer before the last")
-    p.add_argument("--dropout", type=float, help="share of those units that a training step leaves out")
+    p.add_argument(
+        "--zoom",
+        type=share,
+        default=0.0,
+        metavar="SHARE",
+        help="largest share of each side that a random crop cuts away",
+    )
+    p.add_argument(
+        "--crop",
+        type=count,
+        metavar="PIXELS",
+        help="train on random squares of this size, cut out and not resized (residual, xception_tuned)",
+    )
+    p.add_argument(
+        "--jpeg",
+        type=share,
+        default=0.0,
+        metavar="SHARE",
+        help="of the training images that are stored as JPEG of a random quality once more",
+    )
+    p.add_argument(
+        "--patience",
+        type=count,
+        default=5,
+        help="stop after so many epochs without a lower validation loss (default: %(default)s)",
+    )
+    p.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (default: %(default)s)")
+    p.add_argument("--filters", type=count, nargs="+", help="of custom's convolutions")
+    p.add_argument("--dense-units", type=count, help="of custom's layer before the last")
+    p.add_argument("--dropout", type=share, metavar="SHARE", help="of those units that a training step leaves out")
     p.add_argument("--backbone-weights", type=Path, help=".weights.h5 file in place of Keras' ImageNet weights")
     p.add_argument("--unfreeze", type=int, default=0, metavar="N", help="then train on the backbone's last N layers")
-    p.add_argument("--fine-tune-epochs", type=int, default=10)
-    p.add_argument("--fine-tune-rate", type=float, default=1e-5)
+    p.add_argument(
+        "--fine-tune-epochs", type=count, default=10, help="of --unfreeze, at most so many (default: %(default)s)"
+    )
+    p.add_argument(
+        "--fine-tune-rate", type=float, default=1e-5, help="learning rate of --unfreeze (default: %(default)s)"
+    )
     p.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
     p.add_argument("--cache", action="store_true", help="keep the decoded images in memory")
     p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
     p.set_defaults(command=fit.fit)
 
-    p = commands.add_parser(
-        "tune", help="search for better settings", formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    p = commands.add_parser("tune", help="search for better settings")
     p.add_argument("model", choices=["custom"])
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
     p.add_argument("--out", type=Path, required=True, help="folder of the search; given again, the search goes on")
-    p.add_argument("--trials", type=int, default=30, help="trials in all, those of an earlier start included")
-    p.add_argument("--epochs", type=int, default=5, help="of each trial, unless it is given up before")
-    p.add_argument("--batch-size", type=int, default=128)
-    p.add_argument("--seed", type=int, default=0)
+    p.add_argument(
+        "--trials", type=count, default=30, help="in all, those of an earlier start included (default: %(default)s)"
+    )
+    p.add_argument("--epochs", type=count, default=5, help="of each trial not given up before (default: %(default)s)")
+    p.add_argument("--batch-size", type=count, default=128, help="images a step (default: %(default)s)")
+    p.add_argument("--seed", type=int, default=0, help="of the proposals and trainings (default: %(default)s)")
     p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
     p.set_defaults(command=tune.tune)
 
@@ -116,17 +169,24 @@ def parser() -> argparse.ArgumentParser:
     p.set_defaults(command=ensemble.ensemble)
 
     p = commands.add_parser("evaluate", help="measure trained models")
-    p.add_argument("run", type=Path, nargs="+")
-    p.add_argument("--data", type=Path, required=True)
-    p.add_argument("--split", choices=data.SPLITS, default="test")
-    p.add_argument("--extra", type=source, action="append", default=[], metavar="NAME=DIR", help="another source")
+    p.add_argument("run", type=Path, nargs="+", help="run folders; those without a model are shown as not trained")
+    p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
+    p.add_argument("--split", choices=data.SPLITS, default="test", help="to measure on (default: %(default)s)")
+    p.add_argument(
+        "--extra",
+        type=source,
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="another source: fake/ and/or real/",
+    )
     p.add_argument("--robustness", action="store_true", help="measure under resizing, JPEG, blur and noise")
     p.add_argument("--out", type=Path, help="folder for a comparison of the runs")
     p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
     p.set_defaults(command=evaluate.evaluate)
 
     p = commands.add_parser("report", help="write one page about trained models")
-    p.add_argument("run", type=Path, nargs="+")
+    p.add_argument("run", type=Path, nargs="+", help="evaluated runs; those without a model are shown as not trained")
     p.add_argument("--out", type=Path, required=True, help="HTML file to write")
     p.set_defaults(command=report.report)
 

@@ -174,8 +174,10 @@ def balanced_subset(photos: list[Photo], count: int) -> list[Photo]:
     smaller ones, whatever the files are called.
 
     Raises:
-        DataError: a class has fewer.
+        DataError: a class has fewer, or ``count`` leaves a class without any.
     """
+    if count < 2:
+        raise DataError(f"{count} training image can't show both classes; take 2 or more.")
     chosen = []
     for label, name in enumerate(CLASS_NAMES):
         of_class = sorted((photo for photo in photos if photo.label == label), key=lambda photo: photo.sha256)
@@ -341,7 +343,7 @@ def batches(
     def load_pixels(index: int, flip: bool, cut: np.ndarray, quality: int) -> np.ndarray:
         pixels = read(photos[index].path)
         full = np.array(pixels.shape[:2])
-        kept = np.round(cut[0] * full).astype(int)
+        kept = np.maximum(np.round(cut[0] * full), 1).astype(int)
         top, left = np.round(cut[1:] * (full - kept)).astype(int)
         pixels = pixels[top : top + kept[0], left : left + kept[1]]
         if quality:

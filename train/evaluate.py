@@ -1,21 +1,22 @@
 """Measure trained networks, with the decision threshold taken from validation.
 
-    python -m train evaluate runs/custom --data DIR --split test
-    python -m train evaluate runs/custom --data DIR --extra lfw=DIR --robustness
-    python -m train evaluate runs/custom runs/residual --data DIR --out comparison
+python -m train evaluate runs/custom --data DIR --split test
+python -m train evaluate runs/custom --data DIR --extra lfw=DIR --robustness
+python -m train evaluate runs/custom runs/residual --data DIR --out comparison
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from train import data, metrics, plots, robustness, run
-from train.models import input_size
+from train import data, metrics, models, plots, robustness, run
 from train.spec import CLASS_NAMES
 
 BATCH = 32
+NOT_TRAINED = "not trained here"  # Instead of a figure.
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -23,32 +24,60 @@ def evaluate(args: argparse.Namespace) -> None:
 
     Raises:
         data.DataError: the dataset or another source can't be used.
-        run.RunError: a run holds no finished network.
+        run.RunError: a run holds no finished network, and nothing tells which one it is to become.
     """
+    trained, untrained = sort_out(args.run)
     splits = tuple(dict.fromkeys(("valid", args.split)))
     photos = data.load_checked(args.data, splits, allow_duplicates=args.allow_duplicates)
     sources = {name: data.check_source(folder) for name, folder in args.extra}
     measured = []
-    for folder in args.run:
+    for folder in trained:
         print(f"== {folder}")
         model = run.load_model(folder)
         figures = measure(folder, model, photos, splits)
         for name, of_source in sources.items():
-            figures.setdefault("extra", {})[name] = measure_source(model, of_source, figures)
+            figures.setdefault("extra", {})[name] = measure_source(folder, name, model, of_source, figures)
             print(source_line(name, figures["extra"][name]))
         if args.robustness:
             of_split = [photo for photo in photos if photo.split == args.split]
             figures["robustness"] = {"split": args.split} | robustness.measure(model, of_split, BATCH)
             plots.robustness(figures["robustness"], folder / run.PLOTS)
+            tables = robustness.tables(figures["robustness"])
+            print("ROC AUC on degraded images:", *map(run.markdown, tables), sep="\n\n")
         run.write_json(folder / run.METRICS, figures)
         measured.append(figures)
     if args.out:
-        compare(args.run, measured, args.split, args.out)
+        compare(dict(zip(trained, measured)), untrained, (args.split, *sources), args.out)
+
+
+def sort_out(folders: list[Path]) -> tuple[list[Path], dict[Path, str]]:
+    """Tell the runs that hold a network from those that were not trained to the end, or not at all.
+
+    Returns:
+        The trained ones, and {folder: name of the network} of the others. A folder that does not exist counts
+        if it is called like a network: ``runs/resnet50``. So does, unasked, each network that no finished run in
+        the folders around is: a table is to show what it lacks.
+
+    Raises:
+        run.RunError: no run is trained, or an untrained one's network can't be told.
+    """
+    trained = [folder for folder in folders if (folder / run.MODEL).exists()]
+    untrained = {}
+    for folder in folders:
+        if folder not in trained:
+            name = run.read_json(folder, run.CONFIG).get("model", folder.name)
+            if not trained or name not in models.NAMES:
+                run.load_model(folder)  # Says what to do.
+            untrained[folder] = name
+            print(f"{folder} holds no {run.MODEL}: {NOT_TRAINED}", file=sys.stderr)
+    finished = {path.parent for folder in trained for path in folder.absolute().parent.glob(f"*/{run.MODEL}")}
+    known = {run.read_json(folder, run.CONFIG).get("model") for folder in finished} | {*untrained.values()}
+    return trained, untrained | {Path(name): name for name in models.NAMES if name not in known}
 
 
 def score(model: keras.Model, photos: list[data.Photo]) -> np.ndarray:
     """P(real) of each photo: float64 (photos,), 0..1."""
-    return model.predict(data.batches(photos, BATCH, input_size(model)))[:, 0].astype(float)
+    return model.predict(data.batches(photos, BATCH, models.input_size(model)))[:, 0].astype(float)
 
 
 def measure(out: Path, model: keras.Model, photos: list[data.Photo], splits: tuple[str, ...]) -> dict:
@@ -62,11 +91,7 @@ def measure(out: Path, model: keras.Model, photos: list[data.Photo], splits: tup
         of_split = [photo for photo in photos if photo.split == split]
         labels[split] = data.labels_of(of_split)[:, 0].astype(int)
         scores[split] = score(model, of_split)
-        rows = [
-            {"file": "/".join(Path(photo.path).parts[-2:]), "class": CLASS_NAMES[photo.label], "p_real": f"{p:.6f}"}
-            for photo, p in zip(of_split, scores[split])
-        ]
-        run.write_csv(out / f"scores-{split}.csv", rows)
+        write_scores(out, split, of_split, scores[split])
 
     _, threshold = metrics.equal_error(labels["valid"], scores["valid"])
     low, high = metrics.unsure_band(labels["valid"], scores["valid"], threshold)
@@ -101,15 +126,30 @@ def measure(out: Path, model: keras.Model, photos: list[data.Photo], splits: tup
     return figures
 
 
-def measure_source(model: keras.Model, photos: list[data.Photo], figures: dict) -> dict:
-    """Score another source, of both classes or one; accuracy on real and on fake always apart."""
+def write_scores(out: Path, name: str, photos: list[data.Photo], p_real: np.ndarray) -> None:
+    """Write P(real) of each photo of a split or other source."""
+    rows = [
+        {"file": "/".join(Path(photo.path).parts[-2:]), "class": CLASS_NAMES[photo.label], "p_real": f"{p:.6f}"}
+        for photo, p in zip(photos, p_real)
+    ]
+    run.write_csv(out / f"scores-{name}.csv", rows)
+
+
+def measure_source(out: Path, name: str, model: keras.Model, photos: list[data.Photo], figures: dict) -> dict:
+    """Score another source, of both classes or one, and write the scores; real and fake are always kept apart.
+
+    Returns:
+        images, accuracy and accuracy_interval_95 of each class that it has; "all", as `metrics.summarize`, if both.
+    """
     labels, p_real = data.labels_of(photos)[:, 0].astype(int), score(model, photos)
-    result = {"images": {}, "accuracy": {}}
-    for label, name in enumerate(CLASS_NAMES):
-        of_class = p_real[labels == label]
-        if len(of_class):
-            result["images"][name] = len(of_class)
-            result["accuracy"][name] = float(((of_class >= figures["threshold"]) == label).mean())
+    write_scores(out, name, photos, p_real)
+    result = {"images": {}, "accuracy": {}, "accuracy_interval_95": {}}
+    for label, class_name in enumerate(CLASS_NAMES):
+        right = (p_real[labels == label] >= figures["threshold"]) == label
+        if len(right):
+            result["images"][class_name] = len(right)
+            result["accuracy"][class_name] = float(right.mean())
+            result["accuracy_interval_95"][class_name] = metrics.interval_95(right.sum(), len(right))
     if len(result["images"]) == len(CLASS_NAMES):
         result["all"] = metrics.summarize(labels, p_real, figures["threshold"], figures["temperature"])
     return result
@@ -149,47 +189,82 @@ def table(split: str, figures: dict) -> str:
     return "\n".join(lines)
 
 
-def compare(folders: list[Path], measured: list[dict], split: str, out: Path) -> None:
-    """Write one table (Markdown, CSV, JSON) and one ROC plot of several runs, and paired differences to the first."""
+def compare(runs: dict[Path, dict], untrained: dict[Path, str], names: tuple[str, ...], out: Path) -> None:
+    """Write the comparison of several runs as Markdown, CSV and JSON, and their ROC curves.
+
+    Args:
+        runs: {folder: content of its metrics.json}; differences are those to the first.
+        untrained: {folder: network} of runs to be shown without figures.
+        names: a split, then other sources.
+        out: folder to write.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    rows, differences = [], []
-    scored = [run.read_csv(folder / f"scores-{split}.csv") for folder in folders]
-    labels = np.array([CLASS_NAMES.index(row["class"]) for row in scored[0]])
-    scores = [np.array([row["p_real"] for row in of_run]) for of_run in scored]
-    for folder, figures, p_real in zip(folders, measured, scores):
-        of_split = figures["splits"][split]
-        at = of_split["at_threshold"]
-        low, high = at["accuracy_interval_95"]
-        rows.append(
-            {
-                "run": folder.name,
-                "model": run.read_json(folder, run.CONFIG)["model"],
-                "accuracy": f"{at['accuracy']:.3f}",
-                "interval_95": f"{low:.3f}..{high:.3f}",
-                "accuracy_fake": f"{at['classes']['fake']['recall']:.3f}",
-                "accuracy_real": f"{at['classes']['real']['recall']:.3f}",
-                "f1_fake": f"{at['classes']['fake']['f1']:.3f}",
-                "f1_real": f"{at['classes']['real']['f1']:.3f}",
-                "roc_auc": f"{of_split['roc_auc']:.3f}",
-                "eer": f"{of_split['equal_error_rate']:.3f}",
-                "ece": f"{of_split['calibration']['after']['ece']:.3f}",
-            }
-        )
-        if folder != folders[0]:
-            thresholds = figures["threshold"], measured[0]["threshold"]
-            difference = metrics.paired_bootstrap(labels, p_real, scores[0], *thresholds)
-            differences.append({"run": folder.name, "minus": folders[0].name} | difference)
+    rows, changes, lines = [], [], []
+    for name in names:
+        of_name = [row(folder, name, figures) for folder, figures in runs.items()]
+        empty = dict.fromkeys(of_name[0], "") | {"images": name, "accuracy": NOT_TRAINED}
+        of_name += [empty | {"run": folder.name, "model": model} for folder, model in untrained.items()]
+        changes_here = differences(runs, name)
+        lines += [f"## {name}", "", run.markdown(of_name)]
+        lines += [*(f"- {difference_line(change)}" for change in changes_here), ""]
+        rows += of_name
+        changes += changes_here
     run.write_csv(out / "comparison.csv", rows)
-    run.write_json(out / "comparison.json", {"split": split, "runs": rows, "differences": differences})
-    lines = ["| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
-    lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
-    lines.append("")
-    for difference in differences:
-        parts = []
-        for name in ("accuracy", "roc_auc"):
-            low, high = difference[name]["interval_95"]
-            parts.append(f"{name} {difference[name]['difference']:+.3f} (95% {low:+.3f}..{high:+.3f})")
-        lines.append(f"{difference['run']} - {difference['minus']}: {', '.join(parts)}")
-    (out / "comparison.md").write_text("\n".join(lines) + "\n")
-    plots.roc({folder.name: figures["splits"][split] for folder, figures in zip(folders, measured)}, out)
+    run.write_json(out / "comparison.json", {"split": names[0], "runs": rows, "differences": changes})
+    (out / "comparison.md").write_text("\n".join(lines))
+    plots.roc({folder.name: figures["splits"][names[0]] for folder, figures in runs.items()}, out)
     print("\n".join(lines))
+
+
+def row(folder: Path, name: str, figures: dict) -> dict[str, str]:
+    """The figures of one run on a split or another source; "-" for what one class alone does not tell."""
+    source = figures.get("extra", {}).get(name)
+    whole = source.get("all") if source else figures["splits"][name]
+    classes = source["accuracy"] if source else {}
+    result = {"images": name, "run": folder.name, "model": run.read_json(folder, run.CONFIG)["model"]}
+    columns = "accuracy interval_95 accuracy_fake accuracy_real f1_fake f1_real roc_auc eer ece brier".split()
+    columns += [f"fakes_found_at_{point:.0%}" for point in metrics.FALSE_ACCUSATIONS]
+    if not whole:
+        of_class = {f"accuracy_{class_name}": f"{right:.3f}" for class_name, right in classes.items()}
+        return result | dict.fromkeys(columns, "-") | of_class
+    at, calibration = whole["at_threshold"], whole["calibration"]["after"]
+    low, high = at["accuracy_interval_95"]
+    values = [
+        at["accuracy"],
+        f"{low:.3f}..{high:.3f}",
+        *(at["classes"][class_name][key] for key in ("recall", "f1") for class_name in CLASS_NAMES),
+        whole["roc_auc"],
+        whole["equal_error_rate"],
+        calibration["ece"],
+        calibration["brier"],
+        *(point["fakes_found"] for point in whole["operating_points"]),
+    ]
+    return result | {k: v if isinstance(v, str) else f"{v:.3f}" for k, v in zip(columns, values, strict=True)}
+
+
+def differences(runs: dict[Path, dict], name: str) -> list[dict]:
+    """Paired differences of the runs to the first one on a split or other source, from their score files.
+
+    A run that was scored on other images than the first one, or on none of that name, is left out.
+    """
+    (first, of_first), *others = runs.items()
+    scored = {folder: run.read_csv(folder / f"scores-{name}.csv") for folder in runs}
+    images = [(image["file"], image["class"]) for image in scored[first]]
+    labels = np.array([CLASS_NAMES.index(class_name) for _, class_name in images])
+    p_real = {folder: np.array([image["p_real"] for image in images]) for folder, images in scored.items()}
+    return [
+        {"images": name, "run": folder.name, "minus": first.name}
+        | metrics.paired_bootstrap(labels, p_real[folder], p_real[first], figures["threshold"], of_first["threshold"])
+        for folder, figures in others
+        if images and [(image["file"], image["class"]) for image in scored[folder]] == images
+    ]
+
+
+def difference_line(change: dict) -> str:
+    """One of `differences` as a line for people."""
+    parts = []
+    for key, words in (("accuracy", "accuracy"), ("roc_auc", "ROC AUC")):
+        if key in change:
+            low, high = change[key]["interval_95"]
+            parts.append(f"{words} {change[key]['difference']:+.3f} (95% {low:+.3f}..{high:+.3f})")
+    return f"{change['run']} - {change['minus']} on {change['images']}: {', '.join(parts)}"

@@ -39,8 +39,8 @@ def extractor(model: keras.Model) -> keras.Model:
 def compute(model: keras.Model, photos: list[data.Photo]) -> np.ndarray:
     """What a network answers to every photo and to its mirror image.
 
-    Computed in chunks that are kept under a name made of all that decides their content (network, weights,
-    images), so that an interrupted call goes on where it stopped and a repeated one only reads.
+    Computed in chunks that are kept under a name made of all that decides their content (network, input size,
+    weights, images), so that an interrupted call goes on where it stopped and a repeated one only reads.
 
     Args:
         model: pixels to float32 (batch, channels).
@@ -51,7 +51,7 @@ def compute(model: keras.Model, photos: list[data.Photo]) -> np.ndarray:
     """
     size = models.input_size(model)
     images = hashlib.sha256("".join(photo.sha256 for photo in photos).encode()).hexdigest()[:16]
-    folder = cache_folder() / f"{model.name}-{weights_hash(model)}-{images}"
+    folder = cache_folder() / f"{model.name}-{size}-{weights_hash(model)}-{images}"
     folder.mkdir(parents=True, exist_ok=True)
     chunks = []
     for start in tqdm(range(0, len(photos), CHUNK), desc=f"{model.name} answers", unit="chunk"):
@@ -69,9 +69,20 @@ def compute(model: keras.Model, photos: list[data.Photo]) -> np.ndarray:
 
 
 def batches(
-    features: np.ndarray, labels: np.ndarray, batch_size: int, training_seed: tuple[int, int] | None = None
+    features: np.ndarray,
+    labels: np.ndarray,
+    batch_size: int,
+    training_seed: tuple[int, int] | None = None,
+    flip: bool = True,
 ) -> tf.data.Dataset:
     """Feed features in place of pixels, as `data.batches` does, with the mirror image in place of a flip.
+
+    Args:
+        features: float32 (photos, 2, channels) from `compute`.
+        labels: float32 (photos, 1), 0..1.
+        batch_size: of the batches, but for the last.
+        training_seed: (seed, epoch). Given, the order is a fresh permutation.
+        flip: with training_seed, take the mirror image of half of the photos.
 
     Returns:
         Dataset of (float32 (batch, channels), float32 (batch, 1) label 0..1).
@@ -79,5 +90,5 @@ def batches(
     order, flips = np.arange(len(labels)), np.zeros(len(labels), int)
     if training_seed is not None:
         random = np.random.default_rng(training_seed)
-        order, flips = random.permutation(order), random.integers(0, 2, len(labels))
+        order, flips = random.permutation(order), flip * random.integers(0, 2, len(labels))
     return tf.data.Dataset.from_tensor_slices((features[order, flips], labels[order])).batch(batch_size)

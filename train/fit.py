@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import hashlib
 import math
 import shutil
 from collections.abc import Callable
@@ -19,6 +20,8 @@ OPTIONS = (
     "flip", "zoom", "crop", "jpeg", "filters", "dense_units", "dropout",
     "unfreeze", "fine_tune_epochs", "fine_tune_rate",
 )  # fmt: skip
+EPOCHS = 10
+HEAD_EPOCHS = 100  # On cached features, an epoch takes a moment; early stopping ends it.
 NETWORK = ("filters", "dense_units", "dropout")  # Those that `models.custom` takes.
 SAME = ("model", "options", "backbone", "teacher", "dataset")  # What a resumed training must not change.
 OPTIMIZERS = {
@@ -43,7 +46,8 @@ def fit(args: argparse.Namespace) -> None:
     Raises:
         data.DataError: the dataset can't be trained on.
         run.RunError: ``args.out`` holds another run, or one with other options, or nothing to resume, or the
-            backbone's weights can't be had, or the teacher is unfinished, or the network lacks an option.
+            backbone's weights can't be had, or the teacher is unfinished, or an option would do nothing or
+            can't be met (`check_options`).
     """
     out = Path(args.out)
     begun = (out / run.HISTORY).exists()
@@ -54,16 +58,15 @@ def fit(args: argparse.Namespace) -> None:
     if keras.backend.backend() == "tensorflow":
         tf.config.experimental.enable_op_determinism()
 
-    settings = {key: getattr(args, key) for key in NETWORK if getattr(args, key) is not None}
-    if settings and args.model != "custom":
-        raise run.RunError(f"{args.model} has no {' or '.join(settings)} to choose; only custom does.")
-    if args.warmup >= args.epochs:
-        raise run.RunError("--warmup needs more --epochs than its own.")
-    model = build(args.model, args.backbone_weights, settings)
     frozen = args.model in models.BACKBONES
+    if args.epochs is None:
+        args.epochs = HEAD_EPOCHS if frozen else EPOCHS
+    settings = {key: getattr(args, key) for key in NETWORK if getattr(args, key) is not None}
+    check_options(args, settings)
+    model = build(args.model, args.backbone_weights, settings)
     learner = models.part(model, models.HEAD, models.BODY)
-    if args.crop and learner.name != models.BODY:
-        raise run.RunError(f"{args.model} takes whole photos; --crop is for networks that pool over any size.")
+    if args.crop:
+        check_crop(args.crop, model, learner)
     splits = ("train", "valid", *({"test"} & data.find_splits(args.data).keys()))
     photos = data.load_checked(args.data, splits, args.extra, args.allow_duplicates)
     training = [photo for photo in photos if photo.split == "train"]
@@ -77,6 +80,7 @@ def fit(args: argparse.Namespace) -> None:
         "options": {key: getattr(args, key) for key in OPTIONS},
         "input_size": models.input_size(model),
         "backbone": features.weights_hash(model.get_layer(models.BACKBONE)) if frozen else None,
+        "start": start_of(args.model, args.backbone_weights),
         "teacher": teacher and {"model": teacher.name, "weights": features.weights_hash(teacher)},
         "dataset": {"names": [folder.resolve().name for folder in (args.data, *args.extra)]} | data.fingerprint(photos),
         "versions": run.versions(),
@@ -106,7 +110,7 @@ def fit(args: argparse.Namespace) -> None:
         of_training, of_validation = features.compute(extractor, training), features.compute(extractor, validation)
         train_epochs(
             learner,
-            lambda epoch: features.batches(of_training, labels, args.batch_size, (args.seed, epoch)),
+            lambda epoch: features.batches(of_training, labels, args.batch_size, (args.seed, epoch), args.flip),
             features.batches(of_validation, data.labels_of(validation), evaluate.BATCH),
             steps,
             out,
@@ -122,6 +126,58 @@ def fit(args: argparse.Namespace) -> None:
     run.save_model(model, out / run.MODEL)
     run.write_json(out / run.CONFIG, run.read_json(out, run.CONFIG) | {"temperature": temperature})
     evaluate.measure(out, model, photos, splits[1:])
+
+
+def check_options(args: argparse.Namespace, settings: dict) -> None:
+    """Refuse what would silently do nothing, or end in a traceback later on.
+
+    Raises:
+        run.RunError: naming the option, and what it is for.
+    """
+    frozen = args.model in models.BACKBONES
+    if settings and args.model != "custom":
+        raise run.RunError(f"{args.model} has no {' or '.join(settings)} to choose; only custom does.")
+    if args.backbone_weights and args.model in models.FROM_SCRATCH:
+        raise run.RunError(f"{args.model} starts from random weights; it takes no --backbone-weights.")
+    if args.unfreeze and not frozen:
+        raise run.RunError(f"{args.model} has no frozen backbone; --unfreeze is for {', '.join(models.BACKBONES)}.")
+    if frozen and not args.unfreeze and (args.zoom or args.jpeg):
+        raise run.RunError(
+            "A frozen backbone sees each photo and its mirror image once, as they are; "
+            "--zoom and --jpeg work with --unfreeze alone."
+        )
+    if args.warmup and args.schedule != "cosine":
+        raise run.RunError("--warmup is a part of --schedule cosine; pass that too.")
+    shortest = min(args.epochs, args.fine_tune_epochs) if args.unfreeze else args.epochs
+    if args.warmup >= shortest:
+        raise run.RunError(f"--warmup {args.warmup} leaves none of {shortest} epochs to train in; choose fewer.")
+
+
+def check_crop(crop: int, model: keras.Model, learner: keras.Model) -> None:
+    """Refuse crops that the network can't be trained on.
+
+    Raises:
+        run.RunError: it takes whole photos, or the crop is larger than they are or too small for its layers.
+    """
+    if learner.name != models.BODY:
+        raise run.RunError(f"{model.name} takes whole photos; --crop is for networks that pool over any size.")
+    size = models.input_size(model)
+    if crop > size:
+        raise run.RunError(f"--crop {crop} is larger than the photos, which {model.name} takes at {size} pixels.")
+    try:
+        learner.compute_output_shape((None, crop, crop, 3))
+    except ValueError:
+        raise run.RunError(f"--crop {crop} is too small for {model.name}'s layers; choose a larger one.") from None
+
+
+def start_of(name: str, backbone_weights: Path | None) -> str | dict | None:
+    """What a network starts from, for the record: None for random weights, "imagenet", or a file and its SHA-256."""
+    if name in models.FROM_SCRATCH:
+        return None
+    if backbone_weights is None:
+        return "imagenet"
+    with backbone_weights.open("rb") as file:
+        return {"file": backbone_weights.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def calibrate(model: keras.Model, validation: list[data.Photo], batches: tf.data.Dataset) -> float:
@@ -162,6 +218,23 @@ def unfreeze(model: keras.Model, count: int) -> None:
         layer.trainable = last and not isinstance(layer, keras.layers.BatchNormalization)
 
 
+class HardLabels:
+    """Lets a metric take a teacher's soft labels at their verdict: compared as they are, no prediction is right."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        return super().update_state(keras.ops.round(y_true), y_pred, sample_weight)
+
+
+@keras.saving.register_keras_serializable("train")
+class Accuracy(HardLabels, keras.metrics.BinaryAccuracy):
+    """Share of verdicts at P(real) 0.5 that agree with the labels."""
+
+
+@keras.saving.register_keras_serializable("train")
+class AUC(HardLabels, keras.metrics.AUC):
+    """Area under the ROC curve."""
+
+
 def train_epochs(
     model: keras.Model,
     training: Callable[[int], tf.data.Dataset],
@@ -195,20 +268,20 @@ def train_epochs(
     if history:
         learner = keras.saving.load_model(checkpoints / f"epoch-{len(history):03d}.keras")
     else:
-        learner = model
+        # A network of its own around the same layers: the run's model stays free of the optimiser's state, which
+        # takes twice the weights' space, and of metrics that nobody but this module can load.
+        learner = keras.Model(model.inputs, model.outputs, name=model.name)
         rates = learning_rate(rate, epochs * steps, args.warmup * steps, args.schedule)
         learner.compile(
             optimizer=OPTIMIZERS[args.optimizer](rates, clipnorm=args.clip_norm),
             loss=keras.losses.BinaryCrossentropy(label_smoothing=args.label_smoothing),
-            metrics=["accuracy", keras.metrics.AUC(name="auc")],
+            metrics=[Accuracy(name="accuracy"), AUC(name="auc")],
             jit_compile=False,  # XLA's convolutions are slower than oneDNN's on CPUs.
         )
 
     while len(history) < epochs and not stopped_early(history, args.patience):
         epoch = len(history)
-        log = learner.fit(
-            training(epoch), validation_data=validation, initial_epoch=epoch, epochs=epoch + 1
-        ).history
+        log = learner.fit(training(epoch), validation_data=validation, initial_epoch=epoch, epochs=epoch + 1).history
         row = {"epoch": epoch + 1} | {name: values[0] for name, values in log.items()}
 
         # The checkpoint comes before the history's row, and the old one goes after it: killed anywhere

@@ -23,6 +23,8 @@ FAKE, REAL = range(len(CLASS_NAMES))
 SURE_ACCURACY = 0.95
 SURE_COVERAGE = 0.5
 
+FALSE_ACCUSATIONS = (0.01, 0.05)  # Shares of real photos called fake, at which the fakes found are counted.
+
 
 def equal_error(labels: np.ndarray, p_real: np.ndarray) -> tuple[float, float]:
     """Equal error rate, and the threshold where it is reached.
@@ -46,6 +48,12 @@ def equal_error(labels: np.ndarray, p_real: np.ndarray) -> tuple[float, float]:
     return float((fake_called_real[best] + real_called_fake[best]) / 2), float(thresholds[best])
 
 
+def interval_95(right: int, total: int) -> list[float]:
+    """Wilson's 95% interval of a share (Wilson, 1927): [low, high], 0..1."""
+    interval = binomtest(int(right), int(total)).proportion_ci(0.95, method="wilson")
+    return [float(interval.low), float(interval.high)]
+
+
 def at_threshold(labels: np.ndarray, p_real: np.ndarray, threshold: float) -> dict:
     """Figures of the verdicts ``real if p_real >= threshold else fake``.
 
@@ -54,12 +62,11 @@ def at_threshold(labels: np.ndarray, p_real: np.ndarray, threshold: float) -> di
         CLASS_NAMES' order); precision, recall, f1 and support of each class.
     """
     verdicts = (p_real >= threshold).astype(int)
-    interval = binomtest(int((verdicts == labels).sum()), len(labels)).proportion_ci(0.95, method="wilson")
     of_classes = precision_recall_fscore_support(labels, verdicts, labels=[FAKE, REAL], zero_division=0)
     return {
         "threshold": float(threshold),
         "accuracy": float(accuracy_score(labels, verdicts)),
-        "accuracy_interval_95": [float(interval.low), float(interval.high)],
+        "accuracy_interval_95": interval_95((verdicts == labels).sum(), len(labels)),
         "confusion_matrix": confusion_matrix(labels, verdicts, labels=[FAKE, REAL]).tolist(),
         "classes": {
             name: dict(zip(("precision", "recall", "f1", "support"), (float(values[i]) for values in of_classes)))
@@ -126,11 +133,11 @@ def unsure_band(labels: np.ndarray, p_real: np.ndarray, threshold: float) -> tup
     return float(low), float(high)
 
 
-def operating_points(labels: np.ndarray, p_real: np.ndarray, rates: tuple[float, ...] = (0.01, 0.05)) -> list[dict]:
-    """The share of fakes found where at most the given shares of real photos are falsely accused."""
+def operating_points(labels: np.ndarray, p_real: np.ndarray) -> list[dict]:
+    """The share of fakes found where at most FALSE_ACCUSATIONS of the real photos are falsely accused."""
     accused, found, thresholds = roc_curve(labels == FAKE, 1 - p_real, drop_intermediate=False)
     points = []
-    for rate in rates:
+    for rate in FALSE_ACCUSATIONS:
         last = int(np.flatnonzero(accused <= rate)[-1])
         threshold = float(np.clip(1 - thresholds[last], 0, 1))
         points.append({"false_accusation": rate, "fakes_found": float(found[last]), "threshold": threshold})
@@ -144,30 +151,48 @@ def paired_bootstrap(
 
     Each resample draws images within the classes, the same ones for both detectors.
 
+    Args:
+        labels: int (n,), 0 fake and 1 real.
+        a, b: float (n,), each detector's P(real), 0..1.
+        threshold_a, threshold_b: P(real) from which on each calls a photo real.
+        samples: how many resamples are drawn.
+
     Returns:
-        {"accuracy": {"difference", "interval_95"}, "roc_auc": {...}}.
+        {"accuracy": {"difference", "interval_95"}, "roc_auc": {...}}; without "roc_auc" where one class is missing.
     """
-
-    def differences(index):
-        accuracy = ((a[index] >= threshold_a) == labels[index]).mean() - (
-            (b[index] >= threshold_b) == labels[index]
-        ).mean()
-        return accuracy, roc_auc_score(labels[index], a[index]) - roc_auc_score(labels[index], b[index])
-
     random = np.random.default_rng(0)
-    classes = [np.flatnonzero(labels == label) for label in (FAKE, REAL)]
-    drawn = [
-        differences(np.concatenate([random.choice(of_class, len(of_class)) for of_class in classes]))
-        for _ in range(samples)
-    ]
-    measured = differences(np.arange(len(labels)))
+    times = np.zeros((samples + 1, len(labels)), np.int32)  # How often each image is drawn; last: each image once.
+    times[-1] = 1
+    for label in np.unique(labels):
+        of_class = np.flatnonzero(labels == label)
+        times[:-1, of_class] = random.multinomial(len(of_class), np.full(len(of_class), 1 / len(of_class)), samples)
+    right_a, right_b = (a >= threshold_a) == labels, (b >= threshold_b) == labels
+    differences = {"accuracy": times @ (right_a.astype(int) - right_b) / len(labels)}
+    if len(np.unique(labels)) == len(CLASS_NAMES):
+        differences["roc_auc"] = _resampled_auc(labels, a, times) - _resampled_auc(labels, b, times)
     return {
         name: {
-            "difference": float(measured[i]),
-            "interval_95": [float(bound) for bound in np.percentile([d[i] for d in drawn], [2.5, 97.5])],
+            "difference": float(drawn[-1]),
+            "interval_95": [float(bound) for bound in np.percentile(drawn[:-1], [2.5, 97.5])],
         }
-        for i, name in enumerate(("accuracy", "roc_auc"))
+        for name, drawn in differences.items()
     }
+
+
+def _resampled_auc(labels: np.ndarray, p_real: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """ROC AUC (samples,) of each row of ``times``: one sort for all, where a library's function sorts for each.
+
+    It is the share of (real, fake) pairs in which the real photo has the higher score, ties counting half.
+    """
+    reals, fakes = np.flatnonzero(labels == REAL), np.flatnonzero(labels == FAKE)
+    fakes = fakes[np.argsort(p_real[fakes])]
+    # For each real photo, the fakes below it and those not above it.
+    below, not_above = (np.searchsorted(p_real[fakes], p_real[reals], side) for side in ("left", "right"))
+    areas = []
+    for row in times:
+        drawn = np.concatenate([[0], np.cumsum(row[fakes])])
+        areas.append(row[reals] @ (drawn[below] + drawn[not_above]) / (2 * len(reals) * len(fakes)))
+    return np.array(areas)
 
 
 def summarize(labels: np.ndarray, p_real: np.ndarray, threshold: float, temperature: float = 1.0) -> dict:

@@ -157,14 +157,15 @@ def _transfer(name: str, weights: str | None) -> keras.Model:
     """A frozen backbone, global average pooling, and a head of Dense 256, Dropout 0.5, Dense 1.
 
     Each backbone gets the pixels as its own authors' weights expect them (``preprocess_input``): fed with
-    0..1 instead, ResNet50 loses most of its accuracy.
+    0..1 instead, ResNet50 loses most of its accuracy. It takes them at NATIVE_SIZE, not at the 224 of its
+    authors: it pools over any size, and resizing would blur the traces that the head is to find.
 
     Args:
         name: of BACKBONES.
         weights: "imagenet" (downloaded from Keras' store), a .weights.h5 file, or None for random ones.
     """
     module, build = BACKBONES[name]
-    backbone = build(weights=weights, include_top=False, input_shape=(INPUT_SIZE, INPUT_SIZE, 3), pooling="avg")
+    backbone = build(weights=weights, include_top=False, input_shape=(NATIVE_SIZE, NATIVE_SIZE, 3), pooling="avg")
     backbone.name = BACKBONE
     backbone.trainable = False
     head = keras.Sequential(
@@ -176,7 +177,7 @@ def _transfer(name: str, weights: str | None) -> keras.Model:
         ],
         name=HEAD,
     )
-    pixels, x = _inputs(INPUT_SIZE)
+    pixels, x = _inputs(NATIVE_SIZE)
     x = backbone(module.preprocess_input(x), training=False)  # BatchNormalization stays in inference mode.
     return keras.Model(pixels, head(layers.Identity(name=FEATURES)(x)), name=name)
 
@@ -210,9 +211,11 @@ def part(model: keras.Model, *names: str) -> keras.Model:
 
 
 def input_size(model: keras.Model) -> int | None:
-    """Height and width that the network resizes to; None for an ensemble, whose members do so themselves."""
-    names = [layer.name for layer in model.layers]
-    return model.get_layer(RESIZE_LAYER).height if RESIZE_LAYER in names else None
+    """Height and width that the network resizes to, itself or in all its members; None where members differ."""
+    if RESIZE_LAYER in [layer.name for layer in model.layers]:
+        return model.get_layer(RESIZE_LAYER).height
+    sizes = {input_size(layer) for layer in model.layers if isinstance(layer, keras.Model)}
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def scale_logit(model: keras.Model, factor: float) -> None:

@@ -1,12 +1,12 @@
 """One page for people about trained runs: figures, curves and limits, pictures inside.
 
-    python -m train report runs/custom runs/residual --out report.html
+python -m train report runs/custom runs/residual --out report.html
 """
 
 import argparse
 from pathlib import Path
 
-from train import html, models, run
+from train import evaluate, html, robustness, run
 from train.spec import CLASS_NAMES
 
 SPLIT_TITLES = {"test": "Test images", "valid": "Validation images (threshold and calibration were chosen on these)"}
@@ -23,10 +23,13 @@ def report(args: argparse.Namespace) -> None:
     """Write the page about ``args.run`` to ``args.out``.
 
     Raises:
-        run.RunError: a run was not evaluated.
+        run.RunError: a run was not evaluated, or is not trained and nothing tells which one it is to become.
     """
-    runs = {folder: run.read_figures(folder) for folder in args.run}
-    sections = {"Figures on the test images": [html.table(summary(runs)), html.text(legend(runs))]}
+    trained, untrained = evaluate.sort_out(args.run)
+    runs = {folder: run.read_figures(folder) for folder in trained}
+    sections = {"Figures on the test images": [html.table(summary(runs, untrained)), html.text(legend(runs))]}
+    if changes := paired(runs):
+        sections["Which is better?"] = changes
     if sources := other_sources(runs):
         sections["Other sources"] = [
             html.text("Images that no model was trained, tuned or calibrated on; accuracy of each class apart."),
@@ -45,8 +48,8 @@ def interval(at: dict) -> str:
     return f"{at['accuracy']:.1%} ({low:.1%} to {high:.1%})"
 
 
-def summary(runs: dict[Path, dict]) -> list[dict]:
-    """One row a run, and one for each kind of network that none of them is."""
+def summary(runs: dict[Path, dict], untrained: dict[Path, str]) -> list[dict]:
+    """One row a run, with figures where it is trained."""
     rows = []
     for folder, figures in runs.items():
         test = figures["splits"]["test"]
@@ -63,11 +66,42 @@ def summary(runs: dict[Path, dict]) -> list[dict]:
                 **{f"fakes found at {rate} accused": f"{found:.1%}" for rate, found in points.items()},
             }
         )
-    trained = {row["model"] for row in rows}
-    missing = [name for name in models.NAMES if name not in trained]
     return rows + [
-        dict.fromkeys(rows[0], "") | {"run": "-", "model": name, "accuracy (95% interval)": "not trained here"}
-        for name in missing
+        dict.fromkeys(rows[0], "")
+        | {"run": folder.name, "model": model, "accuracy (95% interval)": evaluate.NOT_TRAINED}
+        for folder, model in untrained.items()
+    ]
+
+
+def paired(runs: dict[Path, dict]) -> list[str]:
+    """Differences of the runs to the first one, on the test images and on each other source that several share."""
+    sources = dict.fromkeys(name for figures in runs.values() for name in figures.get("extra", {}))
+    changes = [change for name in ("test", *sources) for change in evaluate.differences(runs, name)]
+    if not changes:
+        return []
+
+    def shown(change: dict, key: str) -> str:
+        if key not in change:
+            return "-"
+        low, high = change[key]["interval_95"]
+        return f"{change[key]['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
+
+    rows = [
+        {
+            "difference": f"{change['run']} - {change['minus']}",
+            "images": change["images"],
+            "accuracy (95% interval)": shown(change, "accuracy"),
+            "ROC AUC (95% interval)": shown(change, "roc_auc"),
+        }
+        for change in changes
+    ]
+    return [
+        html.table(rows),
+        html.text(
+            "Each pair of runs judged the same images, so their difference is known better than each one's figures: "
+            "2,000 resamples of the images, the same for both (paired bootstrap). Where the interval holds 0, "
+            "chance may be all there is."
+        ),
     ]
 
 
@@ -97,6 +131,16 @@ def other_sources(runs: dict[Path, dict]) -> list[dict]:
     return rows
 
 
+def start(config: dict) -> str:
+    """A sentence on the weights that the training started from, where they were not random."""
+    origin = config.get("start")
+    if not origin:
+        return ""
+    if origin == "imagenet":
+        return " It started from Keras' ImageNet weights."
+    return f" It started from the weights in {origin['file']} (SHA-256 {origin['sha256'][:16]}...)."
+
+
 def one_run(folder: Path, figures: dict) -> list[str]:
     """What the run is, its figures on each split, and its plots."""
     config = run.read_json(folder, run.CONFIG)
@@ -104,7 +148,7 @@ def one_run(folder: Path, figures: dict) -> list[str]:
     unsure = figures["unsure"]
     right = f", {unsure['accuracy']:.1%} of them judged right" if unsure["coverage"] else ""
     parts = [
-        html.text(f"{config['model']}, on {' + '.join(config['dataset']['names'])} ({counts})."),
+        html.text(f"{config['model']}, on {' + '.join(config['dataset']['names'])} ({counts}).{start(config)}"),
         html.text(
             f"Called real from P(real) {figures['threshold']:.3f} on ({figures['threshold_from']}). Unsure from "
             f"{unsure['low']:.3f} to {unsure['high']:.3f}: {unsure['coverage']:.0%} of the {unsure['measured_on']} "
@@ -122,4 +166,7 @@ def one_run(folder: Path, figures: dict) -> list[str]:
         path = folder / run.PLOTS / f"{name}.png"
         if path.exists():
             parts.append(html.picture(path.read_bytes(), *words))
+    if "robustness" in figures:
+        parts.append(html.text("ROC AUC on test images made smaller and compressed again, blurred, or noisy:"))
+        parts += map(html.table, robustness.tables(figures["robustness"]))
     return parts

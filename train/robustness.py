@@ -4,6 +4,7 @@ The grid of sizes and JPEG qualities follows NVIDIA's comparison of detectors on
 (https://github.com/NVlabs/stylegan3-detector): resize, then compress, then judge.
 """
 
+import zlib
 from collections.abc import Callable
 
 import keras
@@ -36,10 +37,10 @@ def blurred(sigma: float) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def noisy(sigma: float) -> Callable[[np.ndarray], np.ndarray]:
-    """Gaussian noise, the same on every call for pictures of one size."""
+    """Gaussian noise, another for each picture, and the same whenever a picture comes again."""
 
     def degrade(pixels: np.ndarray) -> np.ndarray:
-        noise = np.random.default_rng(0).normal(0, sigma, pixels.shape)
+        noise = np.random.default_rng(zlib.crc32(pixels.tobytes())).normal(0, sigma, pixels.shape)
         return np.clip(pixels + noise, 0, 255).round().astype(np.uint8)
 
     return degrade
@@ -69,3 +70,18 @@ def measure(model: keras.Model, photos: list[data.Photo], batch_size: int) -> di
         "blur": dict(zip(map(str, BLURS), rest)),
         "noise": dict(zip(map(str, NOISES), rest[len(BLURS) :])),
     }
+
+
+def tables(figures: dict) -> list[list[dict[str, str]]]:
+    """What `measure` found, for people: rows of sizes with a column for each JPEG quality, then blur and noise."""
+    columns = [f"JPEG {quality}" for quality in figures["qualities"]]
+    grid = [
+        {"size": f"{size} pixels"} | {column: f"{area:.3f}" for column, area in zip(columns, areas)}
+        for size, areas in zip(figures["sizes"], figures["roc_auc"])
+    ]
+    others = [
+        {"degradation": f"{what}, standard deviation {sigma} {unit}", "ROC AUC": f"{area:.3f}"}
+        for what, key, unit in (("Gaussian blur", "blur", "pixels"), ("Gaussian noise", "noise", "of 255"))
+        for sigma, area in figures[key].items()
+    ]
+    return [grid, others]

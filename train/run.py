@@ -1,12 +1,12 @@
 """A run folder: what one training leaves behind, and how it is read back.
 
-    model.keras    the best epoch's network, pixels to P(real)
-    config.json    every option, package versions, dataset fingerprint
-    history.csv    one row an epoch
-    metrics.json   threshold and figures of each evaluated split
-    scores-*.csv   P(real) of each image of an evaluated split
-    plots/         PNG
-    checkpoints/   best and last epoch with the optimiser's state, for --resume
+model.keras    the best epoch's network, pixels to P(real)
+config.json    every option, package versions, dataset fingerprint
+history.csv    one row an epoch
+metrics.json   threshold and figures of each evaluated split
+scores-*.csv   P(real) of each image of an evaluated split
+plots/         PNG
+checkpoints/   best and last epoch with the optimiser's state, for --resume
 """
 
 import csv
@@ -45,6 +45,12 @@ def write_csv(path: Path, rows: list[dict]) -> None:
         writer.writeheader()
         writer.writerows(rows)
     os.replace(partial, path)
+
+
+def markdown(rows: list[dict[str, str]]) -> str:
+    """Rows of equal keys as a Markdown table."""
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(row.values() for row in rows)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def read_csv(path: Path) -> list[dict]:

@@ -106,9 +106,10 @@ def tune(args: argparse.Namespace) -> None:
 
     rows = ranking(study)
     run.write_csv(out / f"{RANKING}.csv", rows)
-    (out / f"{RANKING}.md").write_text(markdown(rows))
+    table = run.markdown([{key: shown(value) for key, value in row.items()} for row in rows])
+    (out / f"{RANKING}.md").write_text(table)
     plot(study, out / run.PLOTS)
-    print("", markdown(rows), how_to_train(rows[0], args.data, args.batch_size), sep="\n")
+    print("", table, how_to_train(rows[0], args.data, args.batch_size), sep="\n")
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:
@@ -209,12 +210,6 @@ def ranking(study: optuna.Study) -> list[dict]:
 def shown(value) -> str:
     """A number or word for people: floats with four significant digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def markdown(rows: list[dict]) -> str:
-    """Rows of equal keys as a Markdown table."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([shown(value) for value in row.values()] for row in rows)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 def how_to_train(row: dict, folder: Path, batch_size: int) -> str:
