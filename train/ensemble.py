@@ -1,8 +1,8 @@
 """Join trained networks into one, usable like any other run.
 
-python -m train ensemble runs/custom runs/xception --data DIR --out runs/ensemble
-python -m train ensemble runs/custom runs/xception --data DIR --out runs/stacked --stacked
-python -m train ensemble runs/xception_tuned --data DIR --out runs/mirrored --mirror
+    python -m train ensemble runs/custom runs/xception --data DIR --out runs/ensemble
+    python -m train ensemble runs/custom runs/xception --data DIR --out runs/stacked --stacked
+    python -m train ensemble runs/xception_tuned --data DIR --out runs/mirrored --mirror
 """
 
 import argparse

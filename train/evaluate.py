@@ -1,8 +1,8 @@
 """Measure trained networks, with the decision threshold taken from validation.
 
-python -m train evaluate runs/custom --data DIR --split test
-python -m train evaluate runs/custom --data DIR --extra lfw=DIR --robustness
-python -m train evaluate runs/custom runs/residual --data DIR --out comparison
+    python -m train evaluate runs/custom --data DIR --split test
+    python -m train evaluate runs/custom --data DIR --extra lfw=DIR --robustness
+    python -m train evaluate runs/custom runs/residual --data DIR --out comparison
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Look at a dataset before training on it: one HTML report, and the same numbers as JSON.
 
-python -m train explore --data DIR --out runs/explore
+    python -m train explore --data DIR --out runs/explore
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """What more data would bring: figures of runs that differ in the number of training images.
 
-for n in 200 400 800 1600; do python -m train fit custom --data DIR --train-size $n --out runs/custom-$n; done
-python -m train learning-curve runs/custom-200 runs/custom-400 runs/custom-800 runs/custom-1600 --out runs/curve
+    for n in 200 400 800 1600; do python -m train fit custom --data DIR --train-size $n --out runs/custom-$n; done
+    python -m train learning-curve runs/custom-200 runs/custom-400 runs/custom-800 runs/custom-1600 --out runs/curve
 """
 
 import argparse

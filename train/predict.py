@@ -1,6 +1,6 @@
 """Judge photos with a trained network.
 
-python -m train predict runs/custom photo.jpg folder/ --csv verdicts.csv
+    python -m train predict runs/custom photo.jpg folder/ --csv verdicts.csv
 """
 
 import argparse

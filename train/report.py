@@ -1,6 +1,6 @@
 """One page for people about trained runs: figures, curves and limits, pictures inside.
 
-python -m train report runs/custom runs/residual --out report.html
+    python -m train report runs/custom runs/residual --out report.html
 """
 
 import argparse
