@@ -206,5 +206,6 @@ def test_another_source_may_have_one_class_or_none(tmp_path, dataset):
     shutil.copy(dataset / "test/fake/000.jpg", tmp_path / "fakes/fake")
     assert [photo.label for photo in data.check_source(tmp_path / "fakes")] == [0]
     assert [photo.label for photo in data.check_source(dataset / "test/real")] == [1] * 4
+    assert [photo.label for photo in data.check_source(dataset / "test/fake")] == [0] * 4
     with pytest.raises(data.DataError, match="no readable image"):
         data.check_source(tmp_path / "nothing")

@@ -1,14 +1,19 @@
 """The other networks: transfer learning on cached features, histogram, residual, ensembles, comparison."""
 
+import hashlib
 import shutil
+import zipfile
 
 import keras
 import numpy as np
 import pytest
-from conftest import draw, finish, train_command
+from conftest import draw, finish, free_port, train_command
+from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 import train.__main__ as train
-from train import data, features, models, run
+from train import data, evaluate, features, fit, models, robustness, run
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -21,7 +26,7 @@ def cache(tmp_path_factory):
 @pytest.mark.parametrize("name", models.BACKBONES)
 def test_each_backbone_sees_what_its_weights_expect(name):
     model = models.build(name, None)
-    pixels = np.asarray(draw(224, 224), "float32")[None]
+    pixels = np.asarray(draw(256, 256), "float32")[None]  # The data's own size: nothing is resized.
     backbone = model.get_layer(models.BACKBONE)
     own = models.BACKBONES[name][0].preprocess_input(pixels.copy())
     expected = np.asarray(backbone(own, training=False))
@@ -71,10 +76,18 @@ def xception(dataset, backbone_weights, tmp_path_factory):
     finish(
         train_command(
             "fit", "xception", "--data", dataset, "--out", out, "--backbone-weights", backbone_weights,
-            "--epochs", 30, "--batch-size", 8, "--unfreeze", 4, "--fine-tune-epochs", 1, "--fine-tune-rate", 1e-6,
+            "--patience", 2, "--batch-size", 8, "--unfreeze", 4, "--fine-tune-epochs", 1, "--fine-tune-rate", 1e-6,
         )
     )  # fmt: skip
     return out
+
+
+def test_a_head_may_train_long_and_the_run_says_what_it_started_from(xception, backbone_weights):
+    config = run.read_json(xception, "config.json")
+    assert (config["epochs"], config["input_size"]) == (100, 256)
+    assert len(run.read_csv(xception / "history.csv")) < 100
+    digest = hashlib.sha256(backbone_weights.read_bytes()).hexdigest()
+    assert config["start"] == {"file": "random.weights.h5", "sha256": digest}
 
 
 def test_the_saved_network_answers_as_backbone_and_head_do(xception, dataset):
@@ -125,6 +138,9 @@ def test_a_pupil_learns_its_teachers_answers_on_crops(trained, dataset, tmp_path
     finish(train_command("fit", "residual", *options, "--out", tmp_path / "alone"))
     losses = [run.read_csv(tmp_path / name / "history.csv")[0]["loss"] for name in ("pupil", "alone")]
     assert losses[0] != losses[1]  # The same images and start; only the labels differ.
+    assert run.read_csv(tmp_path / "pupil/history.csv")[-1]["accuracy"] > 0
+    with zipfile.ZipFile(tmp_path / "pupil/model.keras") as saved:  # To be loaded where `fit` is not.
+        assert b"Adam" not in saved.read("config.json") and b"train>" not in saved.read("config.json")
     model = run.load_model(tmp_path / "pupil")
     pixels = np.asarray(draw(300, 200), "float32")[None]
     resized = keras.ops.image.resize(pixels, (256, 256), interpolation="bilinear")
@@ -137,12 +153,50 @@ def test_a_pupil_learns_its_teachers_answers_on_crops(trained, dataset, tmp_path
     [
         (("custom", "--crop", 100), "custom takes whole photos; --crop is for networks that pool over any size."),
         (("residual", "--filters", 3, 5), "residual has no filters to choose; only custom does."),
-        (("custom", "--epochs", 2, "--warmup", 2), "--warmup needs more --epochs than its own."),
+        (("residual", "--crop", 300), "--crop 300 is larger than the photos, which residual takes at 256 pixels."),
+        (("xception_tuned", "--crop", 8), "--crop 8 is too small for xception_tuned's layers"),
+        (("custom", "--schedule", "cosine", "--epochs", 2, "--warmup", 2), "--warmup 2 leaves none of 2 epochs"),
+        (("custom", "--warmup", 1), "--warmup is a part of --schedule cosine; pass that too."),
+        (("residual", "--unfreeze", 3), "residual has no frozen backbone; --unfreeze is for vgg16, xcep"),
+        (
+            ("vgg16", "--schedule", "cosine", "--warmup", 3, "--unfreeze", 1, "--fine-tune-epochs", 3),
+            "--warmup 3 leaves none of 3 epochs",
+        ),
+        (("vgg16", "--jpeg", 0.5), "--zoom and --jpeg work with --unfreeze alone."),
+        (("vgg16", "--zoom", 0.1), "--zoom and --jpeg work with --unfreeze alone."),
+        (("custom", "--backbone-weights", "x.weights.h5"), "custom starts from random weights"),
+        (("custom", "--train-size", 1), "1 training image can't show both classes"),
     ],
 )
-def test_options_that_a_network_lacks_are_refused(dataset, tmp_path, capsys, options, sentence):
+def test_options_that_would_do_nothing_or_fail_are_refused(
+    dataset, backbone_weights, tmp_path, capsys, monkeypatch, options, sentence
+):
+    monkeypatch.setattr("tensorflow.config.experimental.enable_op_determinism", lambda: None)
+    if options[0] == "xception_tuned":
+        options += ("--backbone-weights", backbone_weights)
     assert train.main(["fit", *map(str, options), "--data", str(dataset), "--out", str(tmp_path / "r")]) == 2
     assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "r").exists()
+
+
+def test_soft_labels_count_by_their_verdict():
+    soft, p_real = np.array([[0.9], [0.6], [0.4], [0.1]]), np.array([[0.8], [0.7], [0.6], [0.2]])
+    for metric, expected in ((fit.Accuracy(), 0.75), (fit.AUC(), 1)):
+        metric.update_state(soft, p_real)
+        assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_head_learns_from_both_views_or_from_the_photo_alone():
+    views = np.stack([np.arange(40.0), -np.arange(40.0)], axis=1)[..., None]
+    labels = np.arange(40, dtype="float32")[:, None]
+
+    def signs(**options):
+        fed = [(x.numpy(), y.numpy()) for x, y in features.batches(views, labels, 7, (0, 1), **options)]
+        x, y = (np.concatenate(column)[:, 0] for column in zip(*fed))
+        assert y.tolist() != sorted(y) and np.array_equal(abs(x), y)
+        return np.sign(x[y > 0])
+
+    assert set(signs()) == {-1, 1} and set(signs(flip=False)) == {1}
 
 
 def test_interrupted_feature_caching_goes_on(dataset, monkeypatch, tmp_path):
@@ -151,7 +205,7 @@ def test_interrupted_feature_caching_goes_on(dataset, monkeypatch, tmp_path):
     photos = data.load_checked(dataset, ("test",))
     monkeypatch.setattr(features, "CHUNK", 3)
     whole = features.compute(extractor, photos)
-    chunks = sorted(tmp_path.glob(f"xception-{features.weights_hash(extractor)}-*/*.npy"))
+    chunks = sorted(tmp_path.glob(f"xception-256-{features.weights_hash(extractor)}-*/*.npy"))
     assert len(chunks) == 3
     kept = chunks[0].stat().st_mtime_ns
     chunks[1].unlink()
@@ -160,8 +214,10 @@ def test_interrupted_feature_caching_goes_on(dataset, monkeypatch, tmp_path):
 
 
 def test_without_network_or_file_one_line_says_both_ways_out(dataset, tmp_path):
-    options = ("--data", dataset, "--out", tmp_path / "r")
-    output = finish(train_command("fit", "resnet50", *options, env={"KERAS_HOME": str(tmp_path)}), 2)
+    nowhere = f"http://127.0.0.1:{free_port()}"  # A proxy that nobody runs, so that the machine's network is out of it.
+    env = {"KERAS_HOME": str(tmp_path)} | dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY"), nowhere)
+    env |= {"no_proxy": "", "NO_PROXY": ""}
+    output = finish(train_command("fit", "resnet50", "--data", dataset, "--out", tmp_path / "r", env=env), 2)
     [line] = [line for line in output.splitlines() if line.startswith("error:")]
     assert "Connect to the network" in line and "--backbone-weights FILE.weights.h5" in line
     assert not (tmp_path / "r").exists()
@@ -174,12 +230,19 @@ def test_an_ensemble_is_a_run_like_any_other(trained, xception, dataset, tmp_pat
     figures = run.read_json(out, "metrics.json")
     assert figures["splits"]["test"]["images"] == {"fake": 4, "real": 4}
     pixels = np.asarray(draw(90, 70), "float32")[None]
-    members = np.array([float(run.load_model(folder)(pixels)[0, 0]) for folder in (trained, xception)])
-    if not options:
-        mean = members.mean()
-        temperature = run.read_json(out, "config.json")["temperature"]
-        expected = 1 / (1 + np.exp(-np.log(mean / (1 - mean)) / temperature))
-        assert float(run.load_model(out)(pixels)[0, 0]) == pytest.approx(expected, abs=1e-4)
+    members = [run.load_model(folder) for folder in (trained, xception)]
+    scores = np.array([float(member(pixels)[0, 0]) for member in members])
+    if options:
+        photos = data.load_checked(dataset, ("valid",))
+        of_photos = np.stack([evaluate.score(member, photos) for member in members], axis=1)
+        regression = LogisticRegression().fit(logit(of_photos), data.labels_of(photos)[:, 0])
+        joined = regression.decision_function(logit(scores)[None])[0]
+    else:
+        joined = logit(scores.mean())
+    temperature = run.read_json(out, "config.json")["temperature"]
+    model = run.load_model(out)
+    assert float(model(pixels)[0, 0]) == pytest.approx(expit(joined / temperature), abs=1e-4)
+    assert models.input_size(model) is None  # One member resizes to 224, the other to 256.
     finish(train_command("predict", out, dataset / "test/real/000.jpg"))
 
 
@@ -195,6 +258,35 @@ def test_a_mirrored_network_answers_a_photo_and_its_mirror_image_alike(trained, 
     assert abs(member(pixels)[0, 0] - member(mirror)[0, 0]) > 1e-4
     assert [float(model(view)[0, 0]) for view in (pixels, mirror)] == pytest.approx([expected] * 2, abs=1e-4)
 
+    assert models.input_size(model) == 224  # Its member's, so that photos are judged in batches.
+    photos = data.load_checked(dataset, ("test",))
+    single = [float(model(data.read_photo(photo.path)[None].astype("float32"))[0, 0]) for photo in photos]
+    assert [row["p_real"] for row in run.read_csv(out / "scores-test.csv")] == pytest.approx(single, abs=1e-5)
+
+
+def test_degradations_are_measured_of_members_of_any_size(dataset, monkeypatch):
+    for name, values in {"SIZES": (48,), "QUALITIES": (60,), "BLURS": (1.0,), "NOISES": (15.0,)}.items():
+        monkeypatch.setattr(robustness, name, values)
+    model = models.mirrored(models.ensemble([models.custom((2,), 2), models.residual()]))
+    assert models.input_size(model) is None
+    photos = data.load_checked(dataset, ("test",))
+    figures = robustness.measure(model, photos, 32)
+    degrade = robustness.compressed(48, 60)
+    p_real = [float(model(degrade(data.read_photo(photo.path))[None].astype("float32"))[0, 0]) for photo in photos]
+    assert figures["roc_auc"] == [[pytest.approx(roc_auc_score(data.labels_of(photos)[:, 0], p_real))]]
+    grid, others = robustness.tables(figures)
+    assert grid == [{"size, pixels": "48", "JPEG 60": f"{figures['roc_auc'][0][0]:.3f}"}]
+    expected = [figures["blur"]["1.0"], figures["noise"]["15.0"]]
+    assert [row["ROC AUC"] for row in others] == [f"{area:.3f}" for area in expected]
+
+
+def test_noise_is_another_for_each_picture_and_the_same_again():
+    pictures = [np.full((8, 8, 3), level, np.uint8) for level in (100, 110)]
+    degrade = robustness.noisy(5)
+    first, second = (degrade(picture).astype(int) - picture for picture in pictures)
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(degrade(pictures[0]) - pictures[0].astype(int), first)
+
 
 def test_runs_are_compared_and_other_sources_and_degradations_measured(trained, xception, dataset, tmp_path):
     # Copies, since other tests look at what is in the run of the session.
@@ -203,14 +295,30 @@ def test_runs_are_compared_and_other_sources_and_degradations_measured(trained, 
     reals = dataset / "test/real"
     output = finish(
         train_command(
-            "evaluate", trained, xception, "--data", dataset, "--out", tmp_path / "comparison",
+            "evaluate", trained, xception, tmp_path / "resnet50", "--data", dataset, "--out", tmp_path / "comparison",
             "--extra", f"reals={reals}", "--extra", f"both={dataset / 'valid'}", "--robustness",
         )
     )  # fmt: skip
     assert "reals: 4 real, accuracy" in output and "both: 4 fake, accuracy" in output
     files = {path.name for path in (tmp_path / "comparison").iterdir()}
     assert files == {"comparison.md", "comparison.csv", "comparison.json", "roc.png"}
-    assert "xception - custom: accuracy" in (tmp_path / "comparison/comparison.md").read_text()
+    compared = run.read_json(tmp_path / "comparison", "comparison.json")
+    changes = {change["images"]: change for change in compared["differences"]}
+    assert changes.keys() == {"test", "reals", "both"} and "roc_auc" not in changes["reals"]
+    rows = {(row["images"], row["run"]): row for row in compared["runs"]}
+    for name, change in changes.items():
+        key = "accuracy_real" if name == "reals" else "accuracy"
+        difference = float(rows[name, "xception"][key]) - float(rows[name, "custom"][key])
+        assert change["accuracy"]["difference"] == pytest.approx(difference, abs=1e-3)
+    page = (tmp_path / "comparison/comparison.md").read_text()
+    assert "xception - custom on both: accuracy" in page
+    untrained = [
+        row
+        for row in run.read_csv(tmp_path / "comparison/comparison.csv")
+        if row["accuracy"] == "not trained here" and row.pop("images") == "test"
+    ]
+    assert {row["run"] for row in untrained} == {*models.NAMES} - {"custom", "xception"}
+    assert all({*row.values()} == {row["model"], "not trained here", ""} for row in untrained)
 
     figures = run.read_json(trained, "metrics.json")
     assert figures["extra"]["reals"]["images"] == {"real": 4} and "all" not in figures["extra"]["reals"]
@@ -231,7 +339,15 @@ def test_the_report_shows_figures_and_says_what_was_not_trained(trained, xceptio
     assert "http" not in page.replace("http-equiv", "")
 
 
+def test_other_sources_take_no_splits_name(trained, dataset, capsys):
+    for name in ("test=x", "=x", "a/b=x", "x"):
+        with pytest.raises(SystemExit):
+            train.main(["evaluate", str(trained), "--data", str(dataset), "--extra", name])
+        assert "with a name that is no split and has no slash" in capsys.readouterr().err
+
+
 def test_a_report_needs_figures(tmp_path, capsys):
+    (tmp_path / "model.keras").touch()
     assert train.main(["report", str(tmp_path), "--out", str(tmp_path / "report.html")]) == 2
     assert "has no test figures; run `python -m train evaluate" in capsys.readouterr().err
 
@@ -252,5 +368,7 @@ def test_larger_subsets_hold_smaller_ones(dataset):
     photos = data.scan(data.list_photos(dataset / "train", "train"))
     small, large = ({photo.sha256 for photo in data.balanced_subset(photos, n)} for n in (8, 16))
     assert small < large and len(small) == 8
+    with pytest.raises(data.DataError, match="1 training image can't show both classes"):
+        data.balanced_subset(photos, 1)
     with pytest.raises(data.DataError, match="100 training images need 50 fake ones; there are 12"):
         data.balanced_subset(photos, 100)

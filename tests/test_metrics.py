@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from train import metrics
 
@@ -107,3 +108,22 @@ def test_the_paired_bootstrap_sees_a_difference_and_none():
     assert better["roc_auc"]["interval_95"][0] > 0.3 and better["accuracy"]["interval_95"][0] > 0.2
     same = metrics.paired_bootstrap(labels, good, good, 0.55, 0.55, samples=50)
     assert same["accuracy"] == {"difference": 0, "interval_95": [0, 0]}
+
+
+def test_the_bootstraps_auc_is_that_of_the_drawn_images():
+    random = np.random.default_rng(2)
+    labels = np.repeat([0, 1], (30, 50))
+    p_real = np.round(labels * 0.2 + random.random(80) * 0.8, 1)  # Many ties.
+    drawn = np.concatenate([random.integers(0, 30, 30), random.integers(30, 80, 50)])
+    times = np.stack([np.bincount(drawn, minlength=80), np.ones(80, int)])
+    expected = [roc_auc_score(labels[drawn], p_real[drawn]), roc_auc_score(labels, p_real)]
+    np.testing.assert_allclose(metrics._resampled_auc(labels, p_real, times), expected, atol=1e-12)
+
+
+def test_one_class_alone_has_a_difference_of_accuracy_alone():
+    labels, a, b = np.zeros(20, int), np.full(20, 0.3), np.repeat([0.3, 0.7], 10)
+    difference = metrics.paired_bootstrap(labels, a, b, 0.5, 0.5, samples=500)
+    assert difference.keys() == {"accuracy"}
+    assert difference["accuracy"]["difference"] == 0.5
+    low, high = difference["accuracy"]["interval_95"]
+    assert 0.2 < low < 0.4 and 0.6 < high < 0.8  # Binomial: half of 20, standard deviation 0.11.

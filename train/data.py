@@ -245,15 +245,17 @@ def load_checked(root: Path, splits: tuple[str, ...], extra: list[Path] = (), al
 
 
 def check_source(folder: Path) -> list[Photo]:
-    """The readable photos of a folder with fake/ and/or real/, or, without either, of real photos alone.
+    """The readable photos of a folder with fake/ and/or real/; without either, all are real, or fake in a folder
+    that is called so.
 
     Raises:
         DataError: no readable image is in it.
     """
     photos = list_photos(folder, "")
     if not photos:
-        reals = (path for path in sorted(Path(folder).rglob("*")) if path.suffix.lower() in SUFFIXES)
-        photos = [Photo(str(path), "", CLASS_NAMES.index("real")) for path in reals]
+        label = CLASS_NAMES.index("fake" if Path(folder).resolve().name == "fake" else "real")
+        paths = (path for path in sorted(Path(folder).rglob("*")) if path.suffix.lower() in SUFFIXES)
+        photos = [Photo(str(path), "", label) for path in paths]
     photos = [photo for photo in scan(photos) if not photo.error]
     if not photos:
         raise DataError(f"{folder}: no readable image in it.")

@@ -127,9 +127,9 @@ def measure(out: Path, model: keras.Model, photos: list[data.Photo], splits: tup
 
 
 def write_scores(out: Path, name: str, photos: list[data.Photo], p_real: np.ndarray) -> None:
-    """Write P(real) of each photo of a split or other source."""
+    """Write P(real) of each photo of a split or other source, with all digits of a float32."""
     rows = [
-        {"file": "/".join(Path(photo.path).parts[-2:]), "class": CLASS_NAMES[photo.label], "p_real": f"{p:.6f}"}
+        {"file": "/".join(Path(photo.path).parts[-2:]), "class": CLASS_NAMES[photo.label], "p_real": f"{p:.9g}"}
         for photo, p in zip(photos, p_real)
     ]
     run.write_csv(out / f"scores-{name}.csv", rows)

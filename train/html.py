@@ -38,7 +38,10 @@ th, td { padding: 0.4rem 0.6rem; text-align: left; vertical-align: top; }
 th { color: var(--quiet); font-size: 0.9rem; font-weight: 600; }
 tbody tr { border-top: 1px solid var(--line); }
 .number { text-align: right; white-space: nowrap; }
-figure { margin: 0; padding: 0.5rem; border: 1px solid var(--line); border-radius: 0.75rem; background: var(--card); }
+figure {
+  max-width: min(100%, 38rem); margin: 0; padding: 0.5rem;
+  border: 1px solid var(--line); border-radius: 0.75rem; background: var(--card);
+}
 img { display: block; width: 100%; height: auto; border-radius: 0.4rem; background: #fff; }
 figcaption { padding: 0.5rem 0.25rem 0; color: var(--quiet); font-size: 0.9rem; }
 """

@@ -8,6 +8,7 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
 from sklearn.metrics import ConfusionMatrixDisplay  # noqa: E402
 
 from train.spec import CLASS_NAMES  # noqa: E402
@@ -21,7 +22,7 @@ def _save(figure, folder: Path, name: str) -> None:
 
 def training_curves(history: list[dict], folder: Path) -> None:
     """Loss and accuracy of training and validation over the epochs."""
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure, axes = plt.subplots(2, 1, figsize=(5, 6), layout="constrained")
     epochs = [row["epoch"] for row in history]
     for axis, name in zip(axes, ("loss", "accuracy")):
         axis.plot(epochs, [row[name] for row in history], marker=".", label="training")
@@ -33,16 +34,22 @@ def training_curves(history: list[dict], folder: Path) -> None:
     _save(figure, folder, "training")
 
 
-def roc(figures: dict[str, dict], folder: Path) -> None:
+def roc_curves(figures: dict[str, dict]) -> Figure:
     """ROC curve of each named `metrics.summarize`, fake as the positive class."""
-    figure, axis = plt.subplots(figsize=(5, 5), layout="constrained")
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axis = figure.subplots()
     for name, of_name in figures.items():
         curve = of_name["roc"]
         axis.plot(curve["false_accusation"], curve["fakes_found"], label=f"{name} (AUC {of_name['roc_auc']:.3f})")
     axis.plot([0, 1], [0, 1], color="grey", linestyle=":")
     axis.set(xlabel="real photos called fake", ylabel="fakes found")
-    axis.legend(loc="lower right")
-    _save(figure, folder, "roc")
+    axis.legend(loc="lower right", fontsize="small")
+    return figure
+
+
+def roc(figures: dict[str, dict], folder: Path) -> None:
+    """Write `roc_curves`."""
+    _save(roc_curves(figures), folder, "roc")
 
 
 def confusion(figures: dict, split: str, folder: Path) -> None:
@@ -70,14 +77,14 @@ def reliability(calibration: dict, split: str, folder: Path) -> None:
 
 def robustness(figures: dict, folder: Path) -> None:
     """Heat map of ROC AUC over size and JPEG quality."""
-    figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
+    figure, axis = plt.subplots(figsize=(5, 3.4), layout="constrained")
     values = np.array(figures["roc_auc"])
     axis.imshow(values, vmin=0.5, vmax=1, cmap="viridis", aspect="auto")
     axis.set_xticks(range(len(figures["qualities"])), figures["qualities"])
     axis.set_yticks(range(len(figures["sizes"])), figures["sizes"])
     for row, column in np.ndindex(values.shape):
         color = "black" if values[row, column] > 0.8 else "white"
-        axis.text(column, row, f"{values[row, column]:.3f}", ha="center", va="center", color=color)
+        axis.text(column, row, f"{values[row, column]:.3f}", ha="center", va="center", color=color, fontsize="small")
     axis.set(title="ROC AUC", xlabel="JPEG quality", ylabel="size, pixels")
     _save(figure, folder, "robustness")
 

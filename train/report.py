@@ -6,7 +6,7 @@
 import argparse
 from pathlib import Path
 
-from train import evaluate, html, robustness, run
+from train import evaluate, html, plots, robustness, run
 from train.spec import CLASS_NAMES
 
 SPLIT_TITLES = {"test": "Test images", "valid": "Validation images (threshold and calibration were chosen on these)"}
@@ -28,11 +28,17 @@ def report(args: argparse.Namespace) -> None:
     trained, untrained = evaluate.sort_out(args.run)
     runs = {folder: run.read_figures(folder) for folder in trained}
     sections = {"Figures on the test images": [html.table(summary(runs, untrained)), html.text(legend(runs))]}
+    if len(runs) > 1:
+        curves = plots.roc_curves({folder.name: figures["splits"]["test"] for folder, figures in runs.items()})
+        sections["Figures on the test images"].append(html.figure(curves, *PICTURES["roc"]))
     if changes := paired(runs):
         sections["Which is better?"] = changes
     if sources := other_sources(runs):
         sections["Other sources"] = [
-            html.text("Images that no model was trained, tuned or calibrated on; accuracy of each class apart."),
+            html.text(
+                "Images of other collections, never used to choose a threshold; accuracy of each class apart. "
+                "What each model was trained on stands in its own section."
+            ),
             html.table(sources),
         ]
     for folder, figures in runs.items():
@@ -43,9 +49,9 @@ def report(args: argparse.Namespace) -> None:
 
 
 def interval(at: dict) -> str:
-    """Accuracy and its 95% interval, in percent."""
+    """Accuracy and its 95% interval, in percent, kept on one line."""
     low, high = at["accuracy_interval_95"]
-    return f"{at['accuracy']:.1%} ({low:.1%} to {high:.1%})"
+    return f"{at['accuracy']:.1%} ({low:.1%} to {high:.1%})".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def summary(runs: dict[Path, dict], untrained: dict[Path, str]) -> list[dict]:

@@ -76,7 +76,7 @@ def tables(figures: dict) -> list[list[dict[str, str]]]:
     """What `measure` found, for people: rows of sizes with a column for each JPEG quality, then blur and noise."""
     columns = [f"JPEG {quality}" for quality in figures["qualities"]]
     grid = [
-        {"size": f"{size} pixels"} | {column: f"{area:.3f}" for column, area in zip(columns, areas)}
+        {"size, pixels": str(size)} | {column: f"{area:.3f}" for column, area in zip(columns, areas)}
         for size, areas in zip(figures["sizes"], figures["roc_auc"])
     ]
     others = [
