@@ -6,6 +6,7 @@
     python -m train tune custom --data DIR --out runs/tune --trials 30
     python -m train evaluate runs/custom --data DIR --split test
     python -m train ensemble runs/custom runs/xception --data DIR --out runs/ensemble
+    python -m train learning-curve runs/custom-200 runs/custom --out runs/curve
     python -m train report runs/custom --out report.html
     python -m train predict runs/custom PATH...
 

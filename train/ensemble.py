@@ -3,6 +3,9 @@
     python -m train ensemble runs/custom runs/xception --data DIR --out runs/ensemble
     python -m train ensemble runs/custom runs/xception --data DIR --out runs/stacked --stacked
     python -m train ensemble runs/xception_tuned --data DIR --out runs/mirrored --mirror
+
+Each prints the joined network's figures on validation and test, as `evaluate` does, and leaves a run folder that
+`evaluate`, `predict`, `report` and `python -m export` take.
 """
 
 import argparse

@@ -2,7 +2,13 @@
 
     python -m train evaluate runs/custom --data DIR --split test
     python -m train evaluate runs/custom --data DIR --extra lfw=DIR --robustness
-    python -m train evaluate runs/custom runs/residual --data DIR --out comparison
+    python -m train evaluate runs/custom runs/residual runs/resnet50 --data DIR --extra second=DIR --out comparison
+
+The first prints accuracy with its interval, ROC AUC, calibration and operating points of both splits, and writes them
+to runs/custom/metrics.json. The second adds another source's accuracy, real and fake apart, and a table of ROC AUC
+under degradation. The third also writes comparison/comparison.{md,csv,json} and roc.png: a row for each run, "not
+trained here" for runs/resnet50 where there is no such run, and, for the test images and each other source, the
+difference of each run to the first in accuracy and ROC AUC, with its 95% interval.
 """
 
 import argparse

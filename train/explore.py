@@ -1,6 +1,11 @@
 """Look at a dataset before training on it: one HTML report, and the same numbers as JSON.
 
     python -m train explore --data DIR --out runs/explore
+
+prints what deserves a look, nothing for a clean set, and writes runs/explore/explore.html and explore.json. Of the
+140k set's subset of 2,000 images it finds: balanced, all 256 x 256, RGB, JPEG quality 75, no duplicates; fakes have
+fewer nearly white pixels (a random fake has more red ones of 252 to 255 than a random real photo with chance 0.36),
+and up to 1 dB less of the highest frequencies.
 """
 
 import argparse

@@ -1,4 +1,9 @@
-"""Download the Kaggle set "140k Real and Fake Faces" (about 4 GB)."""
+"""Download the Kaggle set "140k Real and Fake Faces" (about 4 GB).
+
+    python -m train fetch --out data
+
+ends with the command that trains on it. Without network or Kaggle's token, one line says what to do.
+"""
 
 import argparse
 import shutil

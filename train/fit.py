@@ -1,4 +1,12 @@
-"""Train one network: resumable after every epoch, reproducible from its seed."""
+"""Train one network: resumable after every epoch, reproducible from its seed.
+
+    python -m train fit custom --data DIR --out runs/custom
+    python -m train fit xception --data DIR --out runs/xception --backbone-weights FILE.weights.h5
+    python -m train fit residual --data DIR --out runs/residual --crop 160 --teacher runs/xception
+
+Each prints the figures of the best epoch on validation and test, as `evaluate` does, and leaves a run folder (see
+`run`). The second trains a head on features computed once; the third learns another run's answers.
+"""
 
 import argparse
 import functools

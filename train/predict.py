@@ -1,6 +1,9 @@
 """Judge photos with a trained network.
 
     python -m train predict runs/custom photo.jpg folder/ --csv verdicts.csv
+
+writes a row for each file: path, verdict ("fake" or "real"), P(real), or why it can't be read. Exit status 1 if one
+can't. Without --csv the rows are printed.
 """
 
 import argparse

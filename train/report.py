@@ -1,6 +1,9 @@
 """One page for people about trained runs: figures, curves and limits, pictures inside.
 
     python -m train report runs/custom runs/residual --out report.html
+
+writes report.html, one file with its pictures inside: all runs in one table and one ROC plot, their paired
+differences to the first, other sources, then a section for each run.
 """
 
 import argparse

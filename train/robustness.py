@@ -2,6 +2,10 @@
 
 The grid of sizes and JPEG qualities follows NVIDIA's comparison of detectors on StyleGAN3 images
 (https://github.com/NVlabs/stylegan3-detector): resize, then compress, then judge.
+
+    python -m train evaluate runs/custom --data DIR --robustness
+
+prints the table and writes runs/custom/plots/robustness.png.
 """
 
 import zlib
