@@ -229,7 +229,7 @@ def test_an_ensemble_is_a_run_like_any_other(trained, xception, dataset, tmp_pat
     finish(train_command("ensemble", trained, xception, "--data", dataset, "--out", out, *options))
     figures = run.read_json(out, "metrics.json")
     assert figures["splits"]["test"]["images"] == {"fake": 4, "real": 4}
-    pixels = np.asarray(draw(90, 70), "float32")[None]
+    pixels = np.asarray(draw(256, 256), "float32")[None]  # The larger member's size, so that neither sees other pixels.
     members = [run.load_model(folder) for folder in (trained, xception)]
     scores = np.array([float(member(pixels)[0, 0]) for member in members])
     if options:
@@ -242,7 +242,7 @@ def test_an_ensemble_is_a_run_like_any_other(trained, xception, dataset, tmp_pat
     temperature = run.read_json(out, "config.json")["temperature"]
     model = run.load_model(out)
     assert float(model(pixels)[0, 0]) == pytest.approx(expit(joined / temperature), abs=1e-4)
-    assert models.input_size(model) is None  # One member resizes to 224, the other to 256.
+    assert models.input_size(model) == 256  # One member resizes to 224, the other to 256.
     finish(train_command("predict", out, dataset / "test/real/000.jpg"))
 
 
@@ -264,11 +264,10 @@ def test_a_mirrored_network_answers_a_photo_and_its_mirror_image_alike(trained, 
     assert [row["p_real"] for row in run.read_csv(out / "scores-test.csv")] == pytest.approx(single, abs=1e-5)
 
 
-def test_degradations_are_measured_of_members_of_any_size(dataset, monkeypatch):
+def test_degradations_are_measured_of_an_ensemble(dataset, monkeypatch):
     for name, values in {"SIZES": (48,), "QUALITIES": (60,), "BLURS": (1.0,), "NOISES": (15.0,)}.items():
         monkeypatch.setattr(robustness, name, values)
-    model = models.mirrored(models.ensemble([models.custom((2,), 2), models.residual()]))
-    assert models.input_size(model) is None
+    model = models.mirrored(models.ensemble([models.custom((2,), 2), models.custom_histogram()]))
     photos = data.load_checked(dataset, ("test",))
     figures = robustness.measure(model, photos, 32)
     degrade = robustness.compressed(48, 60)
