@@ -264,6 +264,16 @@ def test_a_mirrored_network_answers_a_photo_and_its_mirror_image_alike(trained, 
     assert [row["p_real"] for row in run.read_csv(out / "scores-test.csv")] == pytest.approx(single, abs=1e-5)
 
 
+def test_members_never_run_in_training_mode():
+    """Their dropout would change the answer at each call, and each call their BatchNormalization."""
+    member = models.build("residual", None)
+    pixels = np.asarray(draw(256, 256), "float32")[None]
+    views = [float(member(view)[0, 0]) for view in (pixels, pixels[:, :, ::-1])]
+    for joined in (models.mirrored(member), models.ensemble([models.mirrored(member)])):
+        for _ in range(2):
+            assert float(joined(pixels)[0, 0]) == pytest.approx(sum(views) / 2, abs=1e-6)
+
+
 def test_degradations_are_measured_of_an_ensemble(dataset, monkeypatch):
     for name, values in {"SIZES": (48,), "QUALITIES": (60,), "BLURS": (1.0,), "NOISES": (15.0,)}.items():
         monkeypatch.setattr(robustness, name, values)

@@ -225,7 +225,8 @@ def scale_logit(model: keras.Model, factor: float) -> None:
 def mirrored(member: keras.Model) -> keras.Model:
     """The mean of what ``member`` answers to a picture and to its mirror image; same input and output."""
     pixels, x = _inputs(input_size(member))
-    scores = [member(x), member(keras.ops.flip(x, axis=2))]
+    # Said at each depth: a network inside a network otherwise runs in training mode when the outermost is called.
+    scores = [member(view, training=False) for view in (x, keras.ops.flip(x, axis=2))]
     return keras.Model(pixels, layers.Average()(scores), name=member.name)
 
 
@@ -244,7 +245,7 @@ def ensemble(members: list[keras.Model], weights: np.ndarray | None = None, bias
     scores = []
     for index, member in enumerate(members):
         member.name = f"member{index}_{member.name}"
-        scores.append(member(x))
+        scores.append(member(x, training=False))
     joined = layers.Average()(scores) if weights is None else layers.Concatenate()(scores)
     joined = keras.ops.clip(joined, 1e-7, 1 - 1e-7)
     logits = keras.ops.log(joined) - keras.ops.log(1 - joined)
