@@ -39,7 +39,7 @@ def test_each_backbone_sees_what_its_weights_expect(name):
 
 
 def test_the_small_networks_stay_small():
-    assert models.residual().count_params() <= 1_000_000
+    assert models.residual(None).count_params() == 928_713 < 1_000_000
     assert models.custom_histogram().count_params() == pytest.approx(11_172_225)
 
 
@@ -55,7 +55,7 @@ def test_colour_histograms_are_shares():
 
 @pytest.mark.parametrize("name", ["residual", "custom_histogram"])
 def test_saved_and_loaded_they_answer_alike(name, tmp_path):
-    model = models.build(name)
+    model = models.build(name, None)
     run.save_model(model, tmp_path / "model.keras")
     pixels = np.asarray(draw(120, 150), "float32")[None]
     np.testing.assert_allclose(np.asarray(run.load_model(tmp_path)(pixels)), np.asarray(model(pixels)), atol=1e-6)
@@ -71,12 +71,12 @@ def backbone_weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def xception(dataset, backbone_weights, tmp_path_factory):
-    """A run of Xception with random weights: head, then the last four layers, one of which can learn."""
+    """A run of Xception with random weights: head, then the last six layers, one of which can learn."""
     out = tmp_path_factory.mktemp("runs") / "xception"
     finish(
         train_command(
             "fit", "xception", "--data", dataset, "--out", out, "--backbone-weights", backbone_weights,
-            "--patience", 2, "--batch-size", 8, "--unfreeze", 4, "--fine-tune-epochs", 1, "--fine-tune-rate", 1e-6,
+            "--patience", 2, "--batch-size", 8, "--unfreeze", 6, "--fine-tune-epochs", 1, "--fine-tune-rate", 1e-6,
         )
     )  # fmt: skip
     return out
@@ -94,7 +94,7 @@ def test_the_saved_network_answers_as_backbone_and_head_do(xception, dataset):
     model = run.load_model(xception)
     photos = data.load_checked(dataset, ("test",))
     pooled = features.compute(features.extractor(model), photos)
-    assert pooled.shape == (8, 2, 2048)
+    assert pooled.shape == (8, 2, 3 * 728)
     head = np.asarray(model.get_layer(models.HEAD)(pooled[:, 0]))[:, 0]
     whole = np.array([float(model(data.read_photo(photo.path)[None].astype("float32"))[0, 0]) for photo in photos])
     np.testing.assert_allclose(head, whole, atol=1e-4)
@@ -106,22 +106,27 @@ def test_fine_tuning_moves_the_last_layers_alone(xception, backbone_weights):
     before = keras.applications.Xception(weights=str(backbone_weights), include_top=False)
     after = run.load_model(xception).get_layer(models.BACKBONE)
     moved = [
-        old.name
-        for old, new in zip(before.layers, after.layers)
-        if not all(np.array_equal(*pair) for pair in zip(old.get_weights(), new.get_weights()))
+        new.name
+        for new in after.layers
+        if new.weights and not all(map(np.array_equal, before.get_layer(new.name).get_weights(), new.get_weights()))
     ]
-    assert moved == ["block14_sepconv2"]
+    assert moved == ["block7_sepconv3"]
     assert len(run.read_csv(xception / "fine-tune/history.csv")) == 1
 
 
-def test_the_tuned_xception_starts_from_the_file_and_keeps_its_statistics(backbone_weights):
-    model = models.build("xception_tuned", str(backbone_weights))
-    start = keras.applications.Xception(weights=str(backbone_weights), include_top=False).get_weights()
-    body = model.get_layer(models.BODY)
-    assert all(np.array_equal(*pair) for pair in zip(start, body.get_weights()))
+@pytest.mark.parametrize(("name", "blocks"), [("residual", 4), ("xception_tuned", 7)])
+def test_the_tuned_networks_start_from_the_file_and_keep_its_statistics(backbone_weights, name, blocks):
+    body = models.build(name, str(backbone_weights)).get_layer(models.BODY)
+    start = keras.applications.Xception(weights=str(backbone_weights), include_top=False)
+    own = [layer for layer in body.layers if layer.weights and layer.name.startswith(("block", "conv2d"))]
+    named = [layer for layer in own if layer.name.startswith("block")]
+    assert named[-1].name.startswith(f"block{blocks}_")
+    for layer in named:
+        assert all(map(np.array_equal, layer.get_weights(), start.get_layer(layer.name).get_weights()))
     norms = [layer for layer in body.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    assert len(norms) == 40 and not any(layer.trainable_weights for layer in norms)
-    assert len(body.trainable_weights) == len(start) - 4 * len(norms) + 2
+    assert not any(layer.trainable_weights for layer in norms)
+    learning = {layer.name.split("_")[0] for layer in own if layer.trainable_weights}
+    assert {f"block{block}" for block in range(3, blocks + 1)} == {name for name in learning if "block" in name}
     crop = np.asarray(draw(160, 160), "float32")[None]
     before = body.predict(crop, verbose=0)
     body.compile("sgd", "binary_crossentropy")
@@ -130,8 +135,20 @@ def test_the_tuned_xception_starts_from_the_file_and_keeps_its_statistics(backbo
     np.testing.assert_array_equal(body.predict(crop, verbose=0), before)
 
 
-def test_a_pupil_learns_its_teachers_answers_on_crops(trained, dataset, tmp_path):
+def test_the_start_is_the_regression_of_standardized_features(backbone_weights, dataset):
+    model = models.build("residual", str(backbone_weights))
+    photos = data.load_checked(dataset, ("train",))
+    of_photos = models.features_of(model).predict(data.batches(photos, 8, 256), verbose=0)
+    fit.start_linear(model, photos, data.batches(photos, 8, 256))
+    standardized = (of_photos - of_photos.mean(axis=0)) / np.sqrt(of_photos.var(axis=0) + 1e-5)
+    labels = data.labels_of(photos)[:, 0]
+    expected = LogisticRegression(C=fit.PROBE_C, max_iter=500).fit(standardized, labels).predict_proba(standardized)
+    np.testing.assert_allclose(evaluate.score(model, photos), expected[:, 1], atol=1e-3)
+
+
+def test_a_pupil_learns_its_teachers_answers_on_crops(trained, backbone_weights, dataset, tmp_path):
     options = ("--data", dataset, "--epochs", 2, "--batch-size", 12, "--crop", 64, "--schedule", "cosine")
+    options += ("--backbone-weights", backbone_weights)
     finish(train_command("fit", "residual", *options, "--out", tmp_path / "pupil", "--teacher", trained))
     pupil = run.read_json(tmp_path / "pupil", "config.json")
     assert pupil["teacher"]["model"] == "custom" and pupil["options"]["crop"] == 64
@@ -172,7 +189,7 @@ def test_options_that_would_do_nothing_or_fail_are_refused(
     dataset, backbone_weights, tmp_path, capsys, monkeypatch, options, sentence
 ):
     monkeypatch.setattr("tensorflow.config.experimental.enable_op_determinism", lambda: None)
-    if options[0] == "xception_tuned":
+    if options[0] in models.TEXTURE_NETWORKS:
         options += ("--backbone-weights", backbone_weights)
     assert train.main(["fit", *map(str, options), "--data", str(dataset), "--out", str(tmp_path / "r")]) == 2
     assert sentence in capsys.readouterr().err
@@ -277,7 +294,7 @@ def test_members_never_run_in_training_mode():
 def test_degradations_are_measured_of_an_ensemble(dataset, monkeypatch):
     for name, values in {"SIZES": (48,), "QUALITIES": (60,), "BLURS": (1.0,), "NOISES": (15.0,)}.items():
         monkeypatch.setattr(robustness, name, values)
-    model = models.mirrored(models.ensemble([models.custom((2,), 2), models.custom_histogram()]))
+    model = models.mirrored(models.ensemble([models.custom((2,), 2), models.residual(None)]))
     photos = data.load_checked(dataset, ("test",))
     figures = robustness.measure(model, photos, 32)
     degrade = robustness.compressed(48, 60)

@@ -17,6 +17,7 @@ BACKBONE = "backbone"
 FEATURES = "features"
 HEAD = "head"
 BODY = "body"
+STANDARDIZE = "standardize"
 
 
 def _inputs(size: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
@@ -81,44 +82,32 @@ def custom_histogram() -> keras.Model:
     return keras.Model(pixels, layers.Dense(1, activation="sigmoid", name=P_REAL)(x), name="custom_histogram")
 
 
-# Second- and third-order differences (Fridrich & Kodovsky, "Rich Models for Steganalysis", 2012): what a camera's
-# noise and a generator's upsampling leave behind stands out once the picture's content is taken away.
-HIGH_PASS = np.array(
-    [
-        [[0, 0, 0], [1, -2, 1], [0, 0, 0]],
-        [[0, 1, 0], [0, -2, 0], [0, 1, 0]],
-        [[-1, 2, -1], [2, -4, 2], [-1, 2, -1]],
-    ],
-    "float32",
-)
-
-
-def residual() -> keras.Model:
-    """A small network on high-pass residuals; 0.6 M parameters, same input and output as `custom`.
-
-    Fixed high-pass filters beside the pixels, then residual blocks (He et al., 2015) with batch normalisation,
-    and global average pooling, so that it judges texture wherever it is.
-    """
-    crop = keras.Input((None, None, 3), name="crop")
-    x = layers.Rescaling(2 * SCALE, offset=-1, name="scale")(crop)
-    high_pass = layers.DepthwiseConv2D(
-        3, padding="same", depth_multiplier=len(HIGH_PASS), use_bias=False, trainable=False, name="high_pass"
-    )
-    x = layers.Concatenate()([x, high_pass(x)])
-    high_pass.set_weights([np.repeat(HIGH_PASS.transpose(1, 2, 0)[:, :, None], 3, axis=2)])
-    x = _convolve(x, 32, strides=2)
-    for filters in (32, 64, 96, 160):
-        shortcut = layers.BatchNormalization()(layers.Conv2D(filters, 1, use_bias=False)(x))
-        x = layers.Add()([_convolve(_convolve(x, filters), filters), shortcut])
-        x = layers.MaxPooling2D()(x)
-    return _of_any_crop(crop, x, dropout=0.3, name="residual")
+# Where the features of Xception tell most of StyleGAN: half-way, before they stand for whole objects. A logistic
+# regression on them, of 500 training images in five folds, reached a ROC AUC of 0.94; on the last layer's, 0.83.
+TEXTURES = ("block4_pool", "block6_sepconv1_act", "block8_sepconv1_act")
 
 
 def xception_tuned(weights: str | None = "imagenet") -> keras.Model:
-    """Xception (Chollet, 2017) at the data's own size, all of it learning but BatchNormalization's statistics.
+    """The first half of Xception (Chollet, 2017), trained on; 6.0 M parameters.
 
     Args:
         weights: to start from, as in `_transfer`.
+    """
+    return _textures("xception_tuned", TEXTURES, weights)
+
+
+def residual(weights: str | None = "imagenet") -> keras.Model:
+    """A small network: Xception's first residual blocks alone; 0.9 M parameters. As `xception_tuned`."""
+    return _textures("residual", TEXTURES[:1], weights)
+
+
+def _textures(name: str, ends: tuple[str, ...], weights: str | None) -> keras.Model:
+    """Xception up to the layers ``ends``, whose maps and their squares are standardized and averaged.
+
+    The squares let the last layer weigh how much a feature varies over the photo, as the statistics of texture
+    synthesis do (Portilla & Simoncelli, 2000). The first two blocks, whose edges and colours serve any task, stay as
+    they are: that saves a quarter of the training time. BatchNormalization keeps ImageNet's statistics throughout; the
+    last one's are set by `set_start`.
     """
     crop = keras.Input((None, None, 3), name="crop")
     x = keras.applications.xception.preprocess_input(crop)
@@ -126,10 +115,36 @@ def xception_tuned(weights: str | None = "imagenet") -> keras.Model:
     if weights:
         start = keras.applications.Xception(weights=weights, include_top=False)
         network.set_weights(start.get_weights())
-    for layer in network.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            layer.trainable = False
-    return _of_any_crop(crop, network.output, dropout=0.3, name="xception_tuned")
+    last_frozen = [layer.name for layer in network.layers].index("block2_pool")
+    for index, layer in enumerate(network.layers):
+        layer.trainable = index > last_frozen and not isinstance(layer, layers.BatchNormalization)
+    maps = [network.get_layer(end).output for end in ends]
+    maps = layers.Concatenate()([*maps, *[layers.Multiply()([some, some]) for some in maps]])
+    standardize = layers.BatchNormalization(center=False, scale=False, epsilon=1e-5, trainable=False, name=STANDARDIZE)
+    return _of_any_crop(crop, standardize(maps), dropout=0.3, name=name)
+
+
+def features_of(model: keras.Model) -> keras.Model:
+    """The part of a network with a BODY that comes before its last layer: pixels to (batch, channels)."""
+    body = part(model, BODY)
+    features = keras.Model(body.input, body.get_layer(FEATURES).output)
+    pixels, x = _inputs(NATIVE_SIZE)
+    return keras.Model(pixels, features(x, training=False), name=model.name)
+
+
+def set_start(model: keras.Model, mean: np.ndarray, variance: np.ndarray, kernel: np.ndarray, bias: float) -> None:
+    """Standardize the features of `residual` or `xception_tuned`, and let a linear classifier of them be the start.
+
+    Args:
+        model: changed in place.
+        mean: float (channels,), of the features over photos, and
+        variance: float (channels,), to be taken away.
+        kernel: float (channels,), of a classifier of standardized features.
+        bias: of that.
+    """
+    body = part(model, BODY)
+    body.get_layer(STANDARDIZE).set_weights([mean, variance])
+    body.get_layer(P_REAL).set_weights([np.reshape(kernel, (-1, 1)), np.reshape(bias, (1,))])
 
 
 def _of_any_crop(crop: keras.KerasTensor, maps: keras.KerasTensor, dropout: float, name: str) -> keras.Model:
@@ -148,11 +163,6 @@ def _of_any_crop(crop: keras.KerasTensor, maps: keras.KerasTensor, dropout: floa
     return keras.Model(pixels, keras.Model(crop, p_real, name=BODY)(x, training=False), name=name)
 
 
-def _convolve(x: keras.KerasTensor, filters: int, strides: int = 1) -> keras.KerasTensor:
-    x = layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False)(x)
-    return layers.ReLU()(layers.BatchNormalization()(x))
-
-
 def _transfer(name: str, weights: str | None) -> keras.Model:
     """A frozen backbone, global average pooling, and a head of Dense 256, Dropout 0.5, Dense 1.
 
@@ -164,9 +174,10 @@ def _transfer(name: str, weights: str | None) -> keras.Model:
         name: of BACKBONES.
         weights: "imagenet" (downloaded from Keras' store), a .weights.h5 file, or None for random ones.
     """
-    module, build = BACKBONES[name]
-    backbone = build(weights=weights, include_top=False, input_shape=(NATIVE_SIZE, NATIVE_SIZE, 3), pooling="avg")
-    backbone.name = BACKBONE
+    module, build, ends = BACKBONES[name]
+    network = build(weights=weights, include_top=False, input_shape=(NATIVE_SIZE, NATIVE_SIZE, 3))
+    maps = layers.Concatenate()([network.get_layer(end).output for end in ends]) if ends else network.output
+    backbone = keras.Model(network.input, layers.GlobalAveragePooling2D()(maps), name=BACKBONE)
     backbone.trainable = False
     head = keras.Sequential(
         [
@@ -182,14 +193,16 @@ def _transfer(name: str, weights: str | None) -> keras.Model:
     return keras.Model(pixels, head(layers.Identity(name=FEATURES)(x)), name=name)
 
 
-BACKBONES = {
-    "vgg16": (keras.applications.vgg16, keras.applications.VGG16),
-    "xception": (keras.applications.xception, keras.applications.Xception),
-    "resnet50": (keras.applications.resnet50, keras.applications.ResNet50),
+BACKBONES = {  # Module, network, and the layers to pool; none for its last.
+    "vgg16": (keras.applications.vgg16, keras.applications.VGG16, ()),
+    "xception": (keras.applications.xception, keras.applications.Xception, TEXTURES),
+    "resnet50": (keras.applications.resnet50, keras.applications.ResNet50, ()),
 }
 
-FROM_SCRATCH = {"custom": custom, "custom_histogram": custom_histogram, "residual": residual}
-PRETRAINED = {name: functools.partial(_transfer, name) for name in BACKBONES} | {"xception_tuned": xception_tuned}
+TEXTURE_NETWORKS = {"residual": residual, "xception_tuned": xception_tuned}
+
+FROM_SCRATCH = {"custom": custom, "custom_histogram": custom_histogram}
+PRETRAINED = {name: functools.partial(_transfer, name) for name in BACKBONES} | TEXTURE_NETWORKS
 
 NAMES = (*FROM_SCRATCH, *PRETRAINED)
 
