@@ -251,9 +251,12 @@ def test_an_ensemble_is_a_run_like_any_other(trained, xception, dataset, tmp_pat
     scores = np.array([float(member(pixels)[0, 0]) for member in members])
     if options:
         photos = data.load_checked(dataset, ("valid",))
-        of_photos = np.stack([evaluate.score(member, photos) for member in members], axis=1)
-        regression = LogisticRegression().fit(logit(of_photos), data.labels_of(photos)[:, 0])
-        joined = regression.decision_function(logit(scores)[None])[0]
+        of_photos, scores = (
+            logit(np.clip(some, 1e-7, 1 - 1e-7))
+            for some in (np.stack([evaluate.score(member, photos) for member in members], axis=1), scores)
+        )
+        regression = LogisticRegression().fit(of_photos, data.labels_of(photos)[:, 0])
+        joined = regression.decision_function(scores[None])[0]
     else:
         joined = logit(scores.mean())
     temperature = run.read_json(out, "config.json")["temperature"]
