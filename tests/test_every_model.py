@@ -173,7 +173,7 @@ def test_a_pupil_learns_its_teachers_answers_on_crops(trained, backbone_weights,
         (("custom", "--crop", 100), "custom takes whole photos; --crop is for networks that pool over any size."),
         (("residual", "--filters", 3, 5), "residual has no filters to choose; only custom does."),
         (("residual", "--crop", 300), "--crop 300 is larger than the photos, which residual takes at 256 pixels."),
-        (("xception_tuned", "--crop", 8), "--crop 8 is too small for xception_tuned's layers"),
+        (("xception_tuned", "--crop", 4), "--crop 4 is too small for xception_tuned's layers"),
         (("custom", "--schedule", "cosine", "--epochs", 2, "--warmup", 2), "--warmup 2 leaves none of 2 epochs"),
         (("custom", "--warmup", 1), "--warmup is a part of --schedule cosine; pass that too."),
         (("residual", "--unfreeze", 3), "residual has no frozen backbone; --unfreeze is for vgg16, xcep"),
@@ -248,20 +248,23 @@ def test_an_ensemble_is_a_run_like_any_other(trained, xception, dataset, tmp_pat
     finish(train_command("ensemble", trained, xception, "--data", dataset, "--out", out, *options))
     figures = run.read_json(out, "metrics.json")
     assert figures["splits"]["test"]["images"] == {"fake": 4, "real": 4}
-    pixels = np.asarray(draw(90, 70), "float32")[None]
+    pixels = np.asarray(draw(256, 256), "float32")[None]  # The larger member's size, so that neither sees other pixels.
     members = [run.load_model(folder) for folder in (trained, xception)]
     scores = np.array([float(member(pixels)[0, 0]) for member in members])
     if options:
         photos = data.load_checked(dataset, ("valid",))
-        of_photos = np.stack([evaluate.score(member, photos) for member in members], axis=1)
-        regression = LogisticRegression().fit(logit(of_photos), data.labels_of(photos)[:, 0])
-        joined = regression.decision_function(logit(scores)[None])[0]
+        of_photos, scores = (
+            logit(np.clip(some, 1e-7, 1 - 1e-7))
+            for some in (np.stack([evaluate.score(member, photos) for member in members], axis=1), scores)
+        )
+        regression = LogisticRegression().fit(of_photos, data.labels_of(photos)[:, 0])
+        joined = regression.decision_function(scores[None])[0]
     else:
         joined = logit(scores.mean())
     temperature = run.read_json(out, "config.json")["temperature"]
     model = run.load_model(out)
     assert float(model(pixels)[0, 0]) == pytest.approx(expit(joined / temperature), abs=1e-4)
-    assert models.input_size(model) is None  # One member resizes to 224, the other to 256.
+    assert models.input_size(model) == 256  # One member resizes to 224, the other to 256.
     finish(train_command("predict", out, dataset / "test/real/000.jpg"))
 
 
@@ -283,11 +286,20 @@ def test_a_mirrored_network_answers_a_photo_and_its_mirror_image_alike(trained, 
     assert [row["p_real"] for row in run.read_csv(out / "scores-test.csv")] == pytest.approx(single, abs=1e-5)
 
 
-def test_degradations_are_measured_of_members_of_any_size(dataset, monkeypatch):
+def test_members_never_run_in_training_mode():
+    """Their dropout would change the answer at each call, and each call their BatchNormalization."""
+    member = models.build("residual", None)
+    pixels = np.asarray(draw(256, 256), "float32")[None]
+    views = [float(member(view)[0, 0]) for view in (pixels, pixels[:, :, ::-1])]
+    for joined in (models.mirrored(member), models.ensemble([models.mirrored(member)])):
+        for _ in range(2):
+            assert float(joined(pixels)[0, 0]) == pytest.approx(sum(views) / 2, abs=1e-6)
+
+
+def test_degradations_are_measured_of_an_ensemble(dataset, monkeypatch):
     for name, values in {"SIZES": (48,), "QUALITIES": (60,), "BLURS": (1.0,), "NOISES": (15.0,)}.items():
         monkeypatch.setattr(robustness, name, values)
     model = models.mirrored(models.ensemble([models.custom((2,), 2), models.residual(None)]))
-    assert models.input_size(model) is None
     photos = data.load_checked(dataset, ("test",))
     figures = robustness.measure(model, photos, 32)
     degrade = robustness.compressed(48, 60)

@@ -302,7 +302,7 @@ JPEG_QUALITIES = (50, 96)  # Lowest, and one above the highest, of Augmentation.
 def batches(
     photos: list[Photo],
     batch_size: int,
-    size: int | None = INPUT_SIZE,
+    size: int = INPUT_SIZE,
     read: Callable[[str], np.ndarray] = read_photo,
     training_seed: tuple[int, int] | None = None,
     augmentation: Augmentation = Augmentation(),
@@ -314,8 +314,7 @@ def batches(
     Args:
         photos: what to feed.
         batch_size: images a batch; the last one may be smaller.
-        size: height and width that the network resizes to (`models.input_size`); None leaves the images as
-            they are, one a batch.
+        size: height and width that the network resizes to (`models.input_size`).
         read: from path to uint8 (height, width, 3), as `read_photo`.
         training_seed: (seed, epoch). Given, the order is a fresh permutation and each image is augmented at
             random, both reproducible from these two numbers alone, so that a resumed training sees what an
@@ -355,7 +354,7 @@ def batches(
     def load(index, flip, cut, quality, corner, label):
         pixels = tf.numpy_function(load_pixels, [index, flip, cut, quality], tf.uint8, stateful=False)
         pixels = tf.ensure_shape(pixels, (None, None, 3))
-        pixels = tf.image.resize(pixels, (size, size), RESIZE) if size else tf.cast(pixels, tf.float32)
+        pixels = tf.image.resize(pixels, (size, size), RESIZE)
         if crop:
             top, left = tf.unstack(tf.cast(tf.round(corner * (size - crop)), tf.int32))
             pixels = tf.ensure_shape(pixels[top : top + crop, left : left + crop], (crop, crop, 3))
@@ -364,7 +363,7 @@ def batches(
     labels = labels_of(photos) if labels is None else labels
     columns = (order, flips, cuts, qualities, corners, labels[order])
     dataset = tf.data.Dataset.from_tensor_slices(columns)
-    return dataset.map(load, tf.data.AUTOTUNE).batch(batch_size if size else 1).prefetch(tf.data.AUTOTUNE)
+    return dataset.map(load, tf.data.AUTOTUNE).batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
 def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:

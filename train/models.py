@@ -224,11 +224,9 @@ def part(model: keras.Model, *names: str) -> keras.Model:
 
 
 def input_size(model: keras.Model) -> int | None:
-    """Height and width that the network resizes to, itself or in all its members; None where members differ."""
-    if RESIZE_LAYER in [layer.name for layer in model.layers]:
-        return model.get_layer(RESIZE_LAYER).height
-    sizes = {input_size(layer) for layer in model.layers if isinstance(layer, keras.Model)}
-    return sizes.pop() if len(sizes) == 1 else None
+    """Height and width that the network resizes to; None for a part of one, such as its BODY."""
+    names = [layer.name for layer in model.layers]
+    return model.get_layer(RESIZE_LAYER).height if RESIZE_LAYER in names else None
 
 
 def scale_logit(model: keras.Model, factor: float) -> None:
@@ -239,24 +237,28 @@ def scale_logit(model: keras.Model, factor: float) -> None:
 
 def mirrored(member: keras.Model) -> keras.Model:
     """The mean of what ``member`` answers to a picture and to its mirror image; same input and output."""
-    pixels = keras.Input((None, None, 3), name="pixels")
-    scores = [member(pixels), member(keras.ops.flip(pixels, axis=2))]
+    pixels, x = _inputs(input_size(member))
+    # Said at each depth: a network inside a network otherwise runs in training mode when the outermost is called.
+    scores = [member(view, training=False) for view in (x, keras.ops.flip(x, axis=2))]
     return keras.Model(pixels, layers.Average()(scores), name=member.name)
 
 
 def ensemble(members: list[keras.Model], weights: np.ndarray | None = None, bias: float = 0.0) -> keras.Model:
     """One network of several: the mean of their probabilities, or a logistic regression on their logits.
 
+    It resizes to the largest of its members' sizes first, as every network does to its own; what a member of that
+    size sees is what it sees alone.
+
     Args:
         members: networks from pixels to P(real).
         weights: float (members,), the regression's coefficients; None for the mean.
         bias: the regression's intercept.
     """
-    pixels = keras.Input((None, None, 3), name="pixels")
+    pixels, x = _inputs(max(map(input_size, members)))
     scores = []
     for index, member in enumerate(members):
         member.name = f"member{index}_{member.name}"
-        scores.append(member(pixels))
+        scores.append(member(x, training=False))
     joined = layers.Average()(scores) if weights is None else layers.Concatenate()(scores)
     joined = keras.ops.clip(joined, 1e-7, 1 - 1e-7)
     logits = keras.ops.log(joined) - keras.ops.log(1 - joined)
