@@ -36,9 +36,11 @@ def convert(args: argparse.Namespace) -> None:
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     model = run.load_model(args.run)
+    has_evidence = True
     try:
         model = with_evidence(model)
     except EvidenceError as error:
+        has_evidence = False
         print(error)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
 
@@ -50,7 +52,7 @@ def convert(args: argparse.Namespace) -> None:
             else:
                 run.save_model(model, folder / run.MODEL)
                 deflate(folder / run.MODEL)
-            run.write_json(folder / detector.DETECTOR, detector.describe(args.run, stored_as, folder))
+            run.write_json(folder / detector.DETECTOR, detector.describe(args.run, stored_as, folder, has_evidence))
             return folder
 
         if args.precision == AUTO:

@@ -7,12 +7,17 @@ import sys
 import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from conftest import ROOT, draw
+from keras import layers
+from scipy.special import logit
+from tensorflowjs.read_weights import read_weights
+from test_evidence import PIXELS, random_network
 
 import export.__main__ as export
-from export import vendor
+from export import convert, fold, quantize, vendor
 from export.quantize import round_to_uint8
 from train import data, models, photo, run, spec
 
@@ -111,6 +116,69 @@ def test_uint8_shards_hold_the_rounded_weights(quantized, tmp_path):
     assert offset == len(content)
     expected = run.load_model(quantized).get_layer(index=-2).get_weights()[0]
     np.testing.assert_allclose(dense.reshape(expected.shape), expected, atol=1e-6)
+
+
+def dequantized(folder: Path) -> list[np.ndarray]:
+    """The tensors of a TensorFlow.js model that are stored in few levels, as it computes with them."""
+    graph = json.loads((folder / "model.json").read_text())
+    stored = [weight["name"] for weight in graph["weightsManifest"][0]["weights"] if "quantization" in weight]
+    return [entry["data"] for entry in read_weights(graph["weightsManifest"], folder, flatten=True) if entry["name"] in stored]
+
+
+def test_a_graph_in_uint8_holds_the_rounded_weights_past_batch_normalization(tmp_path):
+    """The converter multiplies BatchNormalization into weights, so that rounded ones would not stay rounded."""
+    model = random_network("residual")
+    rounded = quantize.rounded(model)
+    p_real = [network.predict(PIXELS, verbose=0) for network in (model, rounded)]
+    assert np.abs(p_real[0] - p_real[1]).max() < 0.02
+    convert.to_tfjs(rounded, tmp_path, "uint8")
+    found = dequantized(tmp_path)
+    expected = [np.asarray(variable) for variable in rounded.weights if fold.is_large(variable)]
+    assert len(found) == len(expected) == 6
+    for kernel in expected:
+        nearest = min(np.abs(kernel - other).max() for other in found if other.shape == kernel.shape)
+        assert nearest < 1e-6 * np.abs(kernel).max()
+
+
+def separable_network() -> keras.Model:
+    """Convolutions of every kind, with normalization of very uneven channels, as training leaves it in Xception."""
+    keras.utils.set_random_seed(0)
+    random = np.random.default_rng(0)
+    pixels = keras.Input((20, 20, 3), name="pixels")
+    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(8, 3, use_bias=False)(pixels)))
+    shortcut = layers.BatchNormalization()(layers.Conv2D(12, 1)(x))
+    x = layers.BatchNormalization()(layers.SeparableConv2D(16, (3, 1), padding="same", use_bias=False)(x))
+    x = layers.SeparableConv2D(12, (3, 1), padding="same")(layers.Activation("relu")(x))
+    x = layers.Add()([layers.BatchNormalization(scale=False, center=False)(x), shortcut])
+    x = layers.BatchNormalization()(layers.DepthwiseConv2D((3, 1))(layers.MaxPooling2D()(x)))
+    x = layers.Dropout(0.5)(layers.GlobalAveragePooling2D()(layers.BatchNormalization()(layers.ReLU()(x))))
+    model = keras.Model(pixels, layers.Dense(1, activation="sigmoid", name=models.P_REAL)(x))
+    for variable in model.weights:
+        if variable.name in ("gamma", "moving_variance"):
+            variable.assign(10 ** random.uniform(-1.5, 0.5, variable.shape))
+        elif variable.name in ("bias", "beta", "moving_mean"):
+            variable.assign(random.normal(0, 0.3, variable.shape))
+    return model
+
+
+def test_equalizing_changes_ranges_and_no_answer(monkeypatch):
+    monkeypatch.setattr(fold, "LARGE", 100)  # All but the depthwise kernels and the shortcut.
+    model = separable_network()
+    pixels = np.random.default_rng(1).uniform(-1, 1, (8, 20, 20, 3)).astype("float32")
+    before = logit(model.predict(pixels, verbose=0).astype(float))
+    folded = fold.folded(model)
+    norms = [layer for layer in folded.layers if isinstance(layer, layers.BatchNormalization)]
+    assert len(norms) == 1  # The one behind a ReLU, where there is no convolution to multiply it into.
+    fold.equalize(folded)
+    np.testing.assert_allclose(logit(folded.predict(pixels, verbose=0).astype(float)), before, rtol=1e-3, atol=1e-3)
+    assert model.count_params() > folded.count_params()
+
+    def rounding_error(network):
+        for variable in filter(fold.is_large, network.weights):
+            variable.assign(round_to_uint8(np.asarray(variable)))
+        return np.abs(logit(network.predict(pixels, verbose=0).astype(float)) - before).mean()
+
+    assert rounding_error(folded) < 0.5 * rounding_error(fold.folded(model))
 
 
 def test_vendored_copies_are_their_sources():
