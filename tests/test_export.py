@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,10 +15,11 @@ from conftest import ROOT, draw
 from keras import layers
 from scipy.special import logit
 from tensorflowjs.read_weights import read_weights
+from test_agreement import torture
 from test_evidence import PIXELS, random_network
 
 import export.__main__ as export
-from export import convert, fold, quantize, vendor
+from export import convert, fold, precision, quantize, vendor
 from export.quantize import round_to_uint8
 from train import data, models, photo, run, spec
 
@@ -188,19 +190,20 @@ def test_vendored_copies_are_their_sources():
         assert json.loads((folder / vendor.PACKAGES).read_text()) == vendor.packages(folder)
 
 
-@pytest.mark.parametrize("folder", ["space/model", "web/model"])
-def test_the_repositorys_models_are_described(folder):
-    info = json.loads((ROOT / folder / "detector.json").read_text())
-    for name, expected in info["files"].items():
-        assert hashlib.sha256((ROOT / folder / name).read_bytes()).hexdigest() == expected
-    assert info["classes"] == list(spec.CLASS_NAMES) and info["words"] == spec.WORDS
-    assert info["input"]["size"] == spec.INPUT_SIZE and info["precision"] == "uint8"
-    assert set(info["metrics"]) == set(data.SPLITS) - {"train"}
-
-
-def test_the_repositorys_weights_stay_under_40_megabytes():
-    size = sum(path.stat().st_size for folder in ("space/model", "web/model") for path in (ROOT / folder).iterdir())
-    assert size < 40e6
+@pytest.mark.parametrize("place", ["space", "web"])
+def test_the_repositorys_models_are_described_and_stay_under_40_megabytes(place):
+    described = [*(ROOT / place).glob("model/detector.json"), *(ROOT / place).glob("models/*/detector.json")]
+    size = 0
+    for path in described:
+        info = json.loads(path.read_text())
+        for name, expected in info["files"].items():
+            assert hashlib.sha256((path.parent / name).read_bytes()).hexdigest() == expected
+            size += (path.parent / name).stat().st_size
+        assert info["classes"] == list(spec.CLASS_NAMES) and info["words"] == spec.WORDS
+        assert info["input"]["size"] == info["provenance"]["input_size"]
+        assert info["precision"] in precision.PRECISIONS
+        assert set(info["metrics"]) == set(data.SPLITS) - {"train"}
+    assert described and 0 < size < 40e6
 
 
 def in_own_process(*argv) -> subprocess.CompletedProcess:
@@ -226,6 +229,20 @@ def test_verify_accepts_the_copy_and_names_what_differs(quantized, tmp_path):
     assert refused.returncode == 2 and "they differ by more than 0.0001" in refused.stderr
 
 
+def test_verify_accepts_every_kind_of_file_that_people_have(tmp_path):
+    """The model that the page loads first, against the Space's Keras file of the same network."""
+    [folder, *_] = json.loads((ROOT / "web/models.json").read_text())
+    (tmp_path / "run").mkdir()
+    shutil.copy(ROOT / "space" / folder / run.MODEL, tmp_path / "run")
+    (tmp_path / "photos").mkdir()
+    files = torture()
+    for name, content in files.items():
+        (tmp_path / "photos" / name).write_bytes(content)
+    result = in_own_process("verify", ROOT / "web" / folder, tmp_path / "run", "--data", tmp_path / "photos")
+    assert result.returncode == 0, result.stderr
+    assert f"{len(files)} files: largest |difference in P(real)|" in result.stdout
+
+
 def test_auto_keeps_the_smallest_form_that_answers_alike(trained, dataset, tmp_path):
     result = in_own_process("convert", trained, "--out", tmp_path / "m", "--precision", "auto", "--data", dataset)
     assert result.returncode == 0, result.stderr
@@ -237,3 +254,5 @@ def test_auto_keeps_the_smallest_form_that_answers_alike(trained, dataset, tmp_p
     accepted = [row for row in rows.values() if row["accepted"]]
     assert info["precision"] == min(accepted, key=lambda row: row["bytes"])["precision"] != "float32"
     assert all(row["largest_difference"] <= 0.01 for row in accepted)
+    assert precision.markdown(info["precisions"]) in result.stdout
+    assert info["evidence"]

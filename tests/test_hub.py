@@ -284,7 +284,7 @@ def test_the_card_shows_what_else_was_measured(published):
     info["provenance"]["dataset"]["names"].append("portraits-600")
     text = card.model_card(info, "someone/tiny", "main").text
     # Wilson's and Hanley and McNeil's formulas, worked out by hand.
-    assert "| elsewhere | 100 | 75.0% (59.8% to 85.8%) | 90.0% (79.9% to 95.3%) | 0.800 (0.708 to 0.892) |" in text
+    assert "| elsewhere | 100 | 75.0% (59.8% to 85.8%) | 90.0% (79.9% to 95.3%) | 0.800 (0.707 to 0.893) |" in text
     assert "| portraits | 100 |  | 50.0% (40.4% to 59.6%) |  |" in text
     assert "Gaussian blur of 1.0 pixels 0.810" in text and "noise of 5.0 levels of 255 0.720" in text
     assert "Of the fakes of `elsewhere` it missed 25.0%." in text and "StyleGAN and MobileStyleGAN only" in text
