@@ -36,7 +36,6 @@ def choose(source: Path, root: Path, make: Callable[[str], Path]) -> tuple[str, 
     original = evaluate.score(run.load_model(source), photos)
     before = float(((original >= threshold) == labels).mean())
     rows = []
-    print(markdown([]))
     for precision in PRECISIONS:
         folder = make(precision)
         p_real = np.array(list(verify.judge(folder, [Path(photo.path) for photo in photos])))
@@ -52,7 +51,7 @@ def choose(source: Path, root: Path, make: Callable[[str], Path]) -> tuple[str, 
                 "accepted": bool(abs(accuracy - before) <= ACCURACY_LOSS and differences.max() <= DIFFERENCE),
             }
         )
-        print(markdown(rows).splitlines()[-1], flush=True)
+    print(markdown(rows))
     accepted = [row for row in rows if row["accepted"]]
     if not accepted:
         raise verify.VerifyError(f"No form of {source} answers as it does; see the table above.")

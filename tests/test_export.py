@@ -123,8 +123,9 @@ def test_uint8_shards_hold_the_rounded_weights(quantized, tmp_path):
 def dequantized(folder: Path) -> list[np.ndarray]:
     """The tensors of a TensorFlow.js model that are stored in few levels, as it computes with them."""
     graph = json.loads((folder / "model.json").read_text())
-    stored = [weight["name"] for weight in graph["weightsManifest"][0]["weights"] if "quantization" in weight]
-    return [entry["data"] for entry in read_weights(graph["weightsManifest"], folder, flatten=True) if entry["name"] in stored]
+    [group] = graph["weightsManifest"]
+    few = {weight["name"] for weight in group["weights"] if "quantization" in weight}
+    return [entry["data"] for entry in read_weights([group], folder, flatten=True) if entry["name"] in few]
 
 
 def test_a_graph_in_uint8_holds_the_rounded_weights_past_batch_normalization(tmp_path):
@@ -181,6 +182,14 @@ def test_equalizing_changes_ranges_and_no_answer(monkeypatch):
         return np.abs(logit(network.predict(pixels, verbose=0).astype(float)) - before).mean()
 
     assert rounding_error(folded) < 0.5 * rounding_error(fold.folded(model))
+
+
+def test_a_network_that_tensorflow_js_cant_compute_says_why(tmp_path):
+    pixels = keras.Input((8, 8, 3))
+    means = keras.ops.mean(pixels, axis=(1, 2))[:, :, None] * np.eye(3, dtype="float32") + np.eye(3, dtype="float32")
+    roots = layers.Flatten()(keras.ops.cholesky(means))
+    with pytest.raises(run.RunError, match="odd can't be converted to TensorFlow.js: Unsupported Ops.*Cholesky"):
+        convert.to_tfjs(keras.Model(pixels, layers.Dense(1)(roots), name="odd"), tmp_path, "float32")
 
 
 def test_vendored_copies_are_their_sources():
