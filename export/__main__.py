@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("run", type=Path)
     p.add_argument("--data", type=Path, default=verify.EXAMPLES, help="photos (default: the Space's examples)")
     p.add_argument(
-        "--bound", type=float, default=verify.BOUND, help="largest accepted difference in P(real) (default: %(default)s)"
+        "--bound", type=float, default=verify.BOUND, help="largest accepted difference (default: %(default)s)"
     )
     p.set_defaults(command=verify.verify)
 

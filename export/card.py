@@ -92,12 +92,14 @@ def ordered(splits: dict) -> list[tuple[str, dict]]:
 
 
 def heading(info: dict, others: Sequence[str]) -> str:
+    size = info["input"]["size"]  # None for an ensemble.
+    to_size = f" to {size} x {size}" if size else ""
     lines = [
         f"# DeepFaceDetect: {info['name']}",
         "",
         "Tells real face photographs from faces that StyleGAN made. It takes RGB pixels from 0 to 255, of any height "
-        f"and width (its first layers resize to {info['input']['size']} x {info['input']['size']} and scale), and "
-        "answers with one number, P(real).",
+        f"and width (its first layers resize{to_size} and scale), and answers with one number, P(real)"
+        + (", and a map of what speaks for a fake." if info["evidence"] else "."),
     ]
     if others:
         links = ", ".join(f"[{name}]({name}/README.md)" for name in others)
@@ -221,7 +223,7 @@ def figures(info: dict) -> str:
     return f"""## Figures
 
 Of the images named above and no others: they are not figures of the full 140,000-image set unless that is the set
-named there. In brackets the 95% intervals: Wilson's for shares, Hanley and McNeil's (1982) for ROC AUC.{note}{calibrated}
+named there. In brackets 95% intervals: Wilson's for shares, Hanley and McNeil's (1982) for ROC AUC.{note}{calibrated}
 
 | split | images | accuracy | ROC AUC | average precision (fake) | equal error rate |
 | --- | ---: | ---: | ---: | ---: | ---: |
@@ -253,7 +255,8 @@ def other_sources(extra: dict | None) -> str:
     rows = []
     for name, found in extra.items():
         cells = {class_name: "" for class_name in ("fake", "real")} | {
-            class_name: with_interval(share, found["images"][class_name]) for class_name, share in found["accuracy"].items()
+            class_name: with_interval(share, found["images"][class_name])
+            for class_name, share in found["accuracy"].items()
         }
         area = ""
         if "all" in found:
@@ -299,7 +302,9 @@ def failures(info: dict) -> str:
     measured = "; how much is in the table above" if "robustness" in info else "; how much was not measured"
     generators = "StyleGAN" + " and MobileStyleGAN" * ("portraits-600" in info["provenance"]["dataset"]["names"])
     missed = {
-        name: 1 - found["accuracy"]["fake"] for name, found in info.get("extra", {}).items() if "fake" in found["accuracy"]
+        name: 1 - found["accuracy"]["fake"]
+        for name, found in info.get("extra", {}).items()
+        if "fake" in found["accuracy"]
     }
     elsewhere = ""
     if missed:

@@ -27,7 +27,7 @@ PIXELS = np.stack([np.asarray(draw(250, 190, seed), "float32") for seed in range
 
 
 def random_network(name: str) -> keras.Model:
-    """One of the networks with weights as after a training, biases included, that finds traces of a fake in the first photo."""
+    """A network with weights as after a training, biases included, that finds something fake in the first photo."""
     keras.utils.set_random_seed(0)
     random = np.random.default_rng(0)
     model = models.build(name) if name in models.FROM_SCRATCH else models.build(name, None)
@@ -141,7 +141,7 @@ def test_an_exported_network_can_be_exported_again(tmp_path):
         np.testing.assert_allclose(got, wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("join", [models.mirrored, lambda member: models.ensemble([member, random_network("residual")])])
+@pytest.mark.parametrize("join", [models.mirrored, lambda member: models.ensemble([member, models.custom((4, 4, 4))])])
 def test_without_a_single_map_it_says_so(join):
     with pytest.raises(EvidenceError, match="does not judge by one feature map alone"):
-        with_evidence(join(random_network("residual")))
+        with_evidence(join(models.residual()))
