@@ -1,4 +1,4 @@
-"""Write a run's network where the page or the Space loads it.
+"""Write a run's network, and what it sees of a fake, where the page or the Space loads it.
 
     python -m export convert runs/custom --out web/model                     TensorFlow.js graph model
     python -m export convert runs/custom --out web/model --precision auto --data DIR
@@ -6,38 +6,53 @@
 """
 
 import argparse
+import json
 import shutil
 import tempfile
 from pathlib import Path
 
+import keras
 from tensorflowjs.converters.tf_saved_model_conversion_v2 import convert_tf_saved_model
+from tensorflowjs.read_weights import read_weights
+from tensorflowjs.write_weights import write_weights
 
 from export import detector, listing, precision
+from export.evidence import EvidenceError, with_evidence
+from export.fold import LARGE
+from export.quantize import deflate
 from train import run
 
 AUTO = "auto"
+GRAPH = "model.json"
 
 
 def convert(args: argparse.Namespace) -> None:
     """Fill ``args.out`` with the model files and their detector.json; what stood there is replaced at the end.
 
     Raises:
-        run.RunError: the run is unfinished or was not evaluated.
+        run.RunError: the run is unfinished, was not evaluated or can't be converted.
         data.DataError, verify.VerifyError: as in `precision.choose`, for ``args.precision`` "auto".
     """
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
+    model = run.load_model(args.run)
+    has_evidence = True
+    try:
+        model = with_evidence(model)
+    except EvidenceError as error:
+        has_evidence = False
+        print(error)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
 
         def make(stored_as: str) -> Path:
             folder = Path(scratch) / stored_as
             folder.mkdir()
             if args.format == "tfjs":
-                to_tfjs(args.run, folder, stored_as)
+                to_tfjs(model, folder, stored_as)
             else:
-                run.load_model(args.run)  # Refuses what could not be loaded later.
-                shutil.copy(args.run / run.MODEL, folder)
-            run.write_json(folder / detector.DETECTOR, detector.describe(args.run, stored_as, folder))
+                run.save_model(model, folder / run.MODEL)
+                deflate(folder / run.MODEL)
+            run.write_json(folder / detector.DETECTOR, detector.describe(args.run, stored_as, folder, has_evidence))
             return folder
 
         if args.precision == AUTO:
@@ -56,14 +71,50 @@ def convert(args: argparse.Namespace) -> None:
     print(f"{out}: {', '.join(path.name for path in sorted(out.iterdir()))}; {size / 1e6:.1f} MB")
 
 
-def to_tfjs(source: Path, folder: Path, stored_as: str) -> None:
+def to_tfjs(model: keras.Model, folder: Path, stored_as: str) -> None:
     """Convert Keras -> SavedModel -> TensorFlow.js graph model: model.json and its weight shards.
 
     ``tensorflowjs``' direct Keras conversion writes Keras 3 models in a form that TensorFlow.js can't load.
+
+    Args:
+        model: the network.
+        folder: where to write; made if missing.
+        stored_as: how tensors of at least `LARGE` numbers are stored; the others stay float32.
+
+    Raises:
+        run.RunError: TensorFlow.js lacks an operation of the network; the message names it.
     """
-    model = run.load_model(source)
-    with tempfile.TemporaryDirectory() as saved:
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as saved, tempfile.TemporaryDirectory() as plain:
         model.export(saved, format="tf_saved_model", verbose=False)
-        convert_tf_saved_model(
-            saved, str(folder), quantization_dtype_map={} if stored_as == "float32" else {stored_as: "*"}
-        )
+        try:
+            convert_tf_saved_model(saved, plain)
+        except ValueError as error:
+            reason = " ".join(str(error).split())
+            raise run.RunError(f"{model.name} can't be converted to TensorFlow.js: {reason}.") from error
+        graph = json.loads((Path(plain) / GRAPH).read_text())
+        [group] = read_weights(graph["weightsManifest"], plain)
+    large = [entry for entry in group if entry["data"].size >= LARGE]
+    copies = find_copies(large)
+    graph["modelTopology"]["node"] = [
+        node | {"input": [copies.get(name, name) for name in node.get("input", [])]}
+        for node in graph["modelTopology"]["node"]
+        if node["name"] not in copies
+    ]
+    graph["weightsManifest"] = write_weights(
+        [[entry for entry in group if entry["name"] not in copies]],
+        str(folder),
+        write_manifest=False,
+        quantization_dtype_map={} if stored_as == "float32" else {stored_as: [entry["name"] for entry in large]},
+    )
+    (folder / GRAPH).write_text(json.dumps(graph))
+
+
+def find_copies(entries: list[dict]) -> dict[str, str]:
+    """{name of a tensor that repeats an earlier one: that one's name}; a layer used twice leaves two in the graph."""
+    first, copies = {}, {}
+    for entry in entries:
+        earlier = first.setdefault((entry["data"].shape, entry["data"].tobytes()), entry["name"])
+        if earlier != entry["name"]:
+            copies[entry["name"]] = earlier
+    return copies

@@ -3,9 +3,9 @@
     python -m export quantize runs/custom --out runs/custom-uint8
     python -m train evaluate runs/custom-uint8 --data DIR
 
-The weights stay float32 in the file, but only with values that TensorFlow.js' uint8 format can hold. So the
-Keras file of the Space and the uint8 file of the page hold the same numbers, the figures are those of just
-that model, and both files are a quarter of the original's size.
+The weights stay float32 in the file, but the large tensors only with values that TensorFlow.js' uint8 format can
+hold. So the Keras file of the Space and the uint8 file of the page hold the same numbers, the figures are those of
+just that model, and both files are a quarter of the original's size. `fold` makes the tensors fit for it first.
 """
 
 import argparse
@@ -13,9 +13,11 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 from tensorflowjs.quantization import dequantize_weights, quantize_weights
 
+from export.fold import equalize, folded, is_large
 from train import run
 
 
@@ -26,17 +28,24 @@ def quantize(args: argparse.Namespace) -> None:
         run.RunError: ``args.run`` holds no finished network, or ``args.out`` exists.
     """
     out = Path(args.out)
-    model = run.load_model(args.run)
     if out.exists():
         raise run.RunError(f"{out} exists; choose another --out.")
+    model = rounded(run.load_model(args.run))
     out.mkdir(parents=True)
-    for variable in model.weights:
-        variable.assign(round_to_uint8(np.asarray(variable)))
     run.save_model(model, out / run.MODEL)
     deflate(out / run.MODEL)
     run.write_json(out / run.CONFIG, run.read_json(args.run, run.CONFIG) | {"weights": "rounded to uint8"})
     shutil.copy(args.run / run.HISTORY, out)
     print(f"{out / run.MODEL}: {(out / run.MODEL).stat().st_size / 1e6:.1f} MB")
+
+
+def rounded(model: keras.Model) -> keras.Model:
+    """Nearly the same network, pixels to P(real), whose large tensors take 256 values each."""
+    model = folded(model)
+    equalize(model)
+    for variable in filter(is_large, model.weights):
+        variable.assign(round_to_uint8(np.asarray(variable)))
+    return model
 
 
 def round_to_uint8(weights: np.ndarray) -> np.ndarray:

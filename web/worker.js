@@ -36,7 +36,8 @@ async function load({ folder, backend }) {
  */
 async function predict(pixels) {
   const { size } = info.input;
-  const output = tf.tidy(() => model.predict(tf.tensor4d(resize(pixels, size), [1, size, size, 3])));
+  const pRealOf = (outputs) => [outputs].flat().find((output) => output.rank === 2); // The map beside it has rank 4.
+  const output = tf.tidy(() => pRealOf(model.predict(tf.tensor4d(resize(pixels, size), [1, size, size, 3]))));
   const [pReal] = await output.data();
   output.dispose();
   return pReal;
