@@ -1,11 +1,10 @@
 import { BACKENDS } from './backends.js';
 import { offerCamera } from './camera.js';
-import { addCard, clearCards, percent, showError, showTable, showVerdict } from './cards.js';
-import { loadDetector } from './detector.js';
+import { addCard, clearCards, percent, showAdvice, showError, showTable, showVerdict } from './cards.js';
+import { loadDetector, modelFolders } from './detector.js';
 import { weightBytes } from './model.js';
 import { sharedPhotos, workOffline } from './offline.js';
 
-const MODELS = 'models.json'; // Folders, the default first.
 const BACKEND_KEY = 'backend'; // In localStorage.
 
 const find = (id) => document.getElementById(id);
@@ -46,8 +45,10 @@ function about({ name, metrics, provenance, threshold, unsure, temperature }) {
     .join(' ');
 }
 
-function showBackend() {
-  const { name, milliseconds, note } = detector.backend;
+/** @param {string} wanted A backend's name or "auto". */
+async function useBackend(wanted) {
+  find('backend-summary').textContent = 'testing…';
+  const { name, milliseconds, note } = await detector.use(wanted);
   find('backend-summary').textContent = `${BACKENDS[name]}, ${milliseconds.toFixed(0)} ms for a picture`;
   find('backend-note').textContent = note;
 }
@@ -60,6 +61,7 @@ async function judge(file, card) {
     row.p_real = verdict.pReal;
     row.verdict = detector.info.words[verdict.label];
     showVerdict(card, verdict, detector.info);
+    showAdvice(card, await verdict.advice, detector.info);
   } catch (error) {
     row.error = error.message;
     showError(card, error.message);
@@ -137,7 +139,7 @@ function acceptPhotos() {
   find('clear').addEventListener('click', clear);
 }
 
-/** @param {string} folder Of the model. */
+/** @param {string} folder Of the model, an address. */
 async function load(folder) {
   find('file').disabled = find('backend').disabled = true;
   detector?.close();
@@ -145,8 +147,7 @@ async function load(folder) {
   const label = 'Loading the model';
   progress(label, 0, 1);
   detector = await loadDetector({
-    folder: new URL(`${folder}/`, import.meta.url).href,
-    backend: find('backend').value,
+    folder,
     onProgress({ loaded, total }) {
       progress(label, loaded, total);
       status(`${label}: ${megabytes(loaded)} of ${megabytes(total)} MB`);
@@ -154,9 +155,10 @@ async function load(folder) {
   });
   progress(label, 1, 1);
   find('about').textContent = about(detector.info);
-  showBackend();
-  find('file').disabled = find('backend').disabled = false;
+  find('file').disabled = false;
   status('Ready. Nothing you choose leaves this device.');
+  await useBackend(find('backend').value); // After that, so that the test keeps nobody from choosing a photo.
+  find('backend').disabled = false;
 }
 
 /** Fill the choice of models, each with its size and accuracy; it stays hidden when there is only one. */
@@ -165,7 +167,7 @@ async function offerModels(folders) {
   if (folders.length < 2) return;
   for (const folder of folders) {
     const [info, { weightsManifest }] = await Promise.all(
-      ['detector.json', 'model.json'].map(async (name) => (await fetch(`${folder}/${name}`)).json()),
+      ['detector.json', 'model.json'].map(async (name) => (await fetch(folder + name)).json()),
     );
     const accuracy = percent(info.metrics.test.at_threshold.accuracy);
     const size = megabytes(weightBytes(weightsManifest));
@@ -196,17 +198,13 @@ async function main() {
   find('backend').value = rememberBackend();
   find('backend').addEventListener('change', ({ target }) => {
     rememberBackend(target.value);
-    enqueue(async () => {
-      find('backend-summary').textContent = 'testing…';
-      await detector.use(target.value);
-      showBackend();
-    });
+    enqueue(() => useBackend(target.value));
   });
-  const folders = await (await fetch(MODELS)).json();
+  const folders = await modelFolders();
   enqueue(() => load(folders[0]));
   acceptPhotos();
+  await queue; // The other models' sizes and figures can wait for the default one.
   await offerModels(folders);
-  await queue;
   add(await sharedPhotos());
   await workOffline(); // Last: it fetches every file again, mostly from the browser's own cache.
 }

@@ -2,6 +2,9 @@
 
 const find = (id) => document.getElementById(id);
 
+const EVIDENCE_COLOUR = [214, 64, 0]; // As in the Space.
+const COVER_SIZE = 640; // Longer side, in pixels, of an evidence map as it is drawn.
+
 export const percent = (p) => `${(100 * p).toFixed(1)} %`;
 
 /**
@@ -15,7 +18,7 @@ export function addCard(file, before) {
   const card = find('card').content.cloneNode(true).firstElementChild;
   const image = card.querySelector('img');
   image.src = URL.createObjectURL(file);
-  image.onerror = () => image.remove(); // No picture; the card says why.
+  image.onerror = () => image.parentElement.remove(); // No picture; the card says why.
   card.querySelector('.name').textContent = file.name;
   find('results').insertBefore(card, before);
   return card;
@@ -26,11 +29,11 @@ export function addCard(file, before) {
  * @param {import('./detector.js').Verdict} verdict
  * @param {object} info detector.json's content.
  */
-export function showVerdict(card, { pReal, label, milliseconds, advice, crop }, info) {
+export function showVerdict(card, { pReal, label, milliseconds, evidence, width, height }, info) {
   const part = (name) => card.querySelector(name);
   card.dataset.pReal = pReal; // Unrounded.
   card.dataset.label = label;
-  part('img').alt = `Judged photo ${part('.name').textContent}`;
+  part('.photo img').alt = `Judged photo ${part('.name').textContent}`;
   part('.verdict').textContent = info.words[label];
   part('.real').textContent = percent(pReal);
   part('.fake').textContent = percent(1 - pReal);
@@ -45,10 +48,50 @@ export function showVerdict(card, { pReal, label, milliseconds, advice, crop }, 
     meaning += ` Between ${percent(low)} and ${percent(high)} the detector is unsure.`;
   }
   part('.scale').setAttribute('aria-label', meaning);
-  const ofCrop = crop ? ` ${percent(crop.pReal)} real. ${info.words[crop.label]}.` : '';
-  part('.advice').textContent = (advice ?? '') + ofCrop;
-  part('.advice').hidden = !advice;
   part('.judged').hidden = false;
+  if (evidence) offerEvidence(card, evidence, width, height);
+}
+
+/**
+ * Let a switch lay the evidence map over the photo.
+ *
+ * @param {HTMLLIElement} card
+ * @param {{data: Float32Array, width: number, height: number}} evidence From a verdict.
+ * @param {number} width Of the photo in pixels, as is `height`.
+ */
+function offerEvidence(card, { data, width: columns, height: rows }, width, height) {
+  const map = new ImageData(columns, rows);
+  data.forEach((share, index) => map.data.set([...EVIDENCE_COLOUR, 255 * share], 4 * index));
+  const small = new OffscreenCanvas(columns, rows);
+  small.getContext('2d').putImageData(map, 0, 0);
+
+  const cover = card.querySelector('.cover');
+  const scale = COVER_SIZE / Math.max(width, height);
+  cover.width = Math.ceil(width * scale); // The photo's shape, so that both fill their place alike.
+  cover.height = Math.ceil(height * scale);
+  const context = cover.getContext('2d');
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(small, 0, 0, cover.width, cover.height);
+
+  const caption = card.querySelector('.evidence small');
+  if (!data.some((share) => share > 0)) caption.textContent = 'Nothing in this photo speaks for “fake”.';
+  card.querySelector('.evidence input').addEventListener('change', ({ target }) => {
+    cover.hidden = caption.hidden = !target.checked;
+  });
+  card.querySelector('.evidence').hidden = false;
+}
+
+/**
+ * @param {HTMLLIElement} card
+ * @param {import('./detector.js').Advice|null} advice
+ * @param {object} info detector.json's content.
+ */
+export function showAdvice(card, advice, info) {
+  if (!advice) return;
+  const { sentence, crop } = advice;
+  const ofCrop = crop ? ` ${percent(crop.pReal)} real. ${info.words[crop.label]}.` : '';
+  card.querySelector('.advice').textContent = sentence + ofCrop;
+  card.querySelector('.advice').hidden = false;
 }
 
 /** @param {HTMLLIElement} card @param {string} sentence What is wrong with the file. */

@@ -47,12 +47,18 @@ function jpegHeader(bytes, view) {
   return size && { ...size, complete: false };
 }
 
-/** A PNG's first chunk is IHDR, its last one IEND (PNG specification, section 5). */
+/**
+ * A PNG's first chunk is IHDR, its last one IEND (PNG specification, section 5). Browsers differ in how they read one
+ * that is transparent (colour type 4 or 6, or tRNS), 16 bits deep or turned (eXIf), so those are left to png.js.
+ */
 function pngHeader(bytes, view) {
-  if (bytes.length < 24) return null;
+  if (bytes.length < 33) return null;
   const size = { width: view.getUint32(16), height: view.getUint32(20) };
+  let isForPngjs = bytes[24] === 16 || Boolean(bytes[25] & 4);
   for (let at = 8; at + 12 <= bytes.length; at += 12 + view.getUint32(at)) {
-    if (ascii(bytes, at + 4, 4) === 'IEND') return { ...size, complete: true };
+    const kind = ascii(bytes, at + 4, 4);
+    isForPngjs ||= kind === 'tRNS' || kind === 'eXIf';
+    if (kind === 'IEND') return { ...size, isForPngjs, complete: true };
   }
   return { ...size, complete: false };
 }
@@ -83,6 +89,7 @@ function webpHeader(bytes, view) {
  *
  * @param {ArrayBuffer} buffer A whole file.
  * @param {{formats: string[], max_pixels: number}} input From detector.json.
+ * @returns {{isForPngjs: boolean}} Whether pngjs must read it instead of the browser.
  */
 export function checkHeader(buffer, input) {
   const bytes = new Uint8Array(buffer);
@@ -97,6 +104,7 @@ export function checkHeader(buffer, input) {
     );
   }
   if (!complete) throw new Error(DAMAGED); // Browsers show what there is of it, in grey or half.
+  return { isForPngjs: Boolean(header.isForPngjs) };
 }
 
 /** What createImageBitmap must not do to the pixels. */
@@ -117,9 +125,11 @@ export async function decode(file, input) {
   if (file.size > MAX_BYTES) {
     throw new Error(`The file has ${(file.size / 1e6).toFixed(0)} MB; choose one below ${MAX_BYTES / 1e6} MB.`);
   }
-  checkHeader(await file.arrayBuffer(), input);
+  const buffer = await file.arrayBuffer();
   let bitmap;
+  const { isForPngjs } = checkHeader(buffer, input);
   try {
+    if (isForPngjs) return (await import('./png.js')).decodePng(buffer);
     bitmap = await createImageBitmap(file, UNTOUCHED);
   } catch (error) {
     throw outOfMemory(error) ?? new Error(DAMAGED);
