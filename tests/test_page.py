@@ -17,7 +17,8 @@ from export import icons, listing
 from train.photo import MAX_PIXELS
 
 WEB = ROOT / "web"
-INFO = json.loads((WEB / "model/detector.json").read_text())
+MODEL = json.loads((WEB / "models.json").read_text())[0]  # The default one's folder.
+INFO = json.loads((WEB / MODEL / "detector.json").read_text())
 WEIGHTS = sorted(name for name in INFO["files"] if name.endswith(".bin"))
 BOUND = 0.001  # In P(real).
 
@@ -131,19 +132,21 @@ def test_a_card_shows_the_verdict_in_words_and_figures(page):
     assert page.inner_text(".card .verdict") == words
     assert page.inner_text(".card .real") == f"{100 * p_real:.1f} %"
     assert page.inner_text(".card .fake") == f"{100 * (1 - p_real):.1f} %"
-    assert page.inner_text("#status") == f"a.jpg: {words}, P(real) {100 * p_real:.1f} %."
+    advice = "No face was found; the verdict is for the whole picture."
+    page.wait_for_selector(f"#status:text-is('a.jpg: {words}, P(real) {100 * p_real:.1f} %. {advice}')")
+    assert page.inner_text(".card .advice") == advice
     assert page.get_attribute("#status", "role") == "status"  # Read aloud.
 
 
 def test_an_unsure_band_is_said_in_words(copy, context):
     [p_real] = judged(opened(context.new_page(), copy.url), photo("a.jpg"))
-    path = copy.folder / "model/detector.json"
+    path = copy.folder / MODEL / "detector.json"
     band = {"low": p_real - 0.1, "high": p_real + 0.1, "coverage": 0.8, "accuracy": 0.9}
     path.write_text(json.dumps(INFO | {"unsure": band}))
     page = opened(context.browser.new_page(), copy.url)
     judged(page, photo("a.jpg"))
     assert page.inner_text(".card .verdict").startswith("Unsure")
-    assert page.inner_text("#status").startswith("a.jpg: Unsure")
+    page.wait_for_selector("#status:text-matches('^a.jpg: Unsure')")
     assert "the detector is unsure" in page.get_attribute(".card .scale", "aria-label")
     low, high = (f"{100 * band[end]:.1f} %" for end in ("low", "high"))
     assert f'Between {low} and {high} it says "unsure"' in page.inner_text("#about")
@@ -177,7 +180,7 @@ def test_clear_removes_all_and_stops_what_waits(page):
     [p_real] = judged(page, photo("later.jpg", 40))
     assert page.locator(".card .name").all_inner_texts() == ["later.jpg"]
     assert page.locator("#rows tr").count() == 1
-    assert page.inner_text("#status").startswith("later.jpg: ")
+    page.wait_for_selector("#status:text-matches('^later.jpg: ')")
 
 
 def test_memory_stays_flat_over_many_photos(page):
@@ -304,7 +307,7 @@ def test_a_browser_without_webassembly_gets_a_sentence(site, context):
 
 
 def test_a_missing_model_is_named(copy, context):
-    shutil.rmtree(copy.folder / "model")
+    shutil.rmtree(copy.folder / MODEL)
     page = context.new_page()
     page.goto(copy.url)
     page.wait_for_selector("#status.error:text-matches('^The model is missing: .*detector.json .HTTP 404.; reload')")
@@ -316,7 +319,7 @@ def test_a_missing_model_is_named(copy, context):
 def test_the_progress_bar_counts_real_bytes(site, context):
     release = threading.Event()
     site.hook = lambda path: release.wait(30) and None if path.endswith(WEIGHTS[-1]) else None
-    sizes = {name: (WEB / "model" / name).stat().st_size for name in WEIGHTS}
+    sizes = {name: (WEB / MODEL / name).stat().st_size for name in WEIGHTS}
     total = sum(sizes.values())
     loaded = total - sizes[WEIGHTS[-1]]
     page = context.new_page()
@@ -330,7 +333,7 @@ def test_the_progress_bar_counts_real_bytes(site, context):
 
 
 def damaged(name: str) -> bytes:
-    content = bytearray((WEB / "model" / name).read_bytes())
+    content = bytearray((WEB / MODEL / name).read_bytes())
     content[1000] ^= 1
     return bytes(content)
 
@@ -362,27 +365,27 @@ def test_a_weight_file_that_stays_damaged_is_reported(site, browser):
 
 
 def test_the_choice_of_models_shows_size_and_accuracy_and_loads_only_the_chosen_one(copy, context):
-    shutil.copytree(copy.folder / "model", copy.folder / "other")
-    (copy.folder / "other/detector.json").write_text(json.dumps(INFO | {"name": "other"}))
-    (copy.folder / "models.json").write_text('["model", "other"]')
+    shutil.copytree(copy.folder / MODEL, copy.folder / "models/other")
+    (copy.folder / "models/other/detector.json").write_text(json.dumps(INFO | {"name": "other"}))
+    (copy.folder / "models.json").write_text(json.dumps([MODEL, "models/other"]))
     page = opened(context.new_page(), copy.url)
     page.click("#settings > summary")
-    size = sum((WEB / "model" / name).stat().st_size for name in WEIGHTS) / 1e6
+    size = sum((WEB / MODEL / name).stat().st_size for name in WEIGHTS) / 1e6
     right = 100 * INFO["metrics"]["test"]["at_threshold"]["accuracy"]
     page.wait_for_selector("#model option:nth-child(2)", state="attached")
     assert page.locator("#model option").all_inner_texts() == [
         f"{name}: {size:.1f} MB, {right:.1f} % of test images right" for name in (INFO["name"], "other")
     ]
-    assert not [path for _, path in copy.requests if path.startswith("/other/") and path.endswith(".bin")]
-    page.select_option("#model", "other")
+    assert not [path for _, path in copy.requests if path.startswith("/models/other/") and path.endswith(".bin")]
+    page.select_option("#model", index=1)
     page.wait_for_selector("#about:text-matches('^Model .other., ')")
-    assert len([path for _, path in copy.requests if path.startswith("/other/") and path.endswith(".bin")]) == 3
+    assert len([path for _, path in copy.requests if path.startswith("/models/other/") and path.endswith(".bin")]) == 3
     assert 0 < judged(page, photo("a.jpg"))[0] < 1
 
 
 def test_webgl_can_be_chosen_gives_the_same_answer_and_is_remembered(site, context):
     page = opened(context.new_page(), site.url)
-    assert re.fullmatch(r"WebAssembly, \d+ ms for a picture", page.inner_text("#backend-summary"))
+    page.wait_for_selector("#backend-summary:text-matches('^WebAssembly, [0-9]+ ms for a picture$')")
     assert not [path for _, path in site.requests if "webgl" in path]  # No graphics card here, so not even fetched.
     [expected] = judged(page, photo("a.jpg"))
     page.click("#settings > summary")
@@ -391,7 +394,7 @@ def test_webgl_can_be_chosen_gives_the_same_answer_and_is_remembered(site, conte
     page.click("#clear")
     assert judged(page, photo("a.jpg")) == [pytest.approx(expected, abs=BOUND)]
     opened(page, site.url)
-    assert page.inner_text("#backend-summary").startswith("WebGL, ")
+    page.wait_for_selector("#backend-summary:text-matches('^WebGL, ')")
 
 
 # Offline.
@@ -487,9 +490,9 @@ def test_the_page_is_small(site, context):
     stored(opened(context.new_page(), site.url))
     paths = [re.sub(r"[?#].*", "", path).lstrip("/") or "index.html" for _, path in site.requests]
     raw = {path: (WEB / path).read_bytes() for path in paths}
-    first = next(index for index, path in enumerate(paths) if path.startswith("model/"))
+    first = next(index for index, path in enumerate(paths) if path.startswith(f"{MODEL}/"))
     before_the_model = sum(len(raw[path]) for path in set(paths[:first]))
-    rest_packed = sum(len(gzip.compress(content)) for path, content in raw.items() if not path.startswith("model/"))
+    rest_packed = sum(len(gzip.compress(content)) for path, content in raw.items() if not path.startswith(f"{MODEL}/"))
     everything = sum(map(len, raw.values()))
     print(f"{everything=:,} bytes raw; {before_the_model=:,} raw; all but the model gzipped {rest_packed:,}")
     assert everything <= 13_000_000

@@ -53,15 +53,26 @@ async function useBackend(wanted) {
   find('backend-note').textContent = note;
 }
 
-async function judge(file, card) {
+/**
+ * Judge a photo and show the verdict; what the faces in it mean follows when it is found.
+ *
+ * @param {File} file
+ * @param {HTMLLIElement} card
+ * @param {(sentence: string) => void} say Gets the advice, if there is any.
+ * @returns {Promise<import('./cards.js').Row>}
+ */
+async function judge(file, card, say) {
   const row = { file: file.name, verdict: '', p_real: '', error: '' };
   try {
     if (!detector) throw new Error('There is no model to judge it; reload the page.');
+    const { info } = detector;
     const verdict = await detector.classify(file);
     row.p_real = verdict.pReal;
-    row.verdict = detector.info.words[verdict.label];
-    showVerdict(card, verdict, detector.info);
-    showAdvice(card, await verdict.advice, detector.info);
+    row.verdict = info.words[verdict.label];
+    showVerdict(card, verdict, info);
+    verdict.advice
+      .catch(({ message }) => ({ sentence: message }))
+      .then((advice) => advice && say(showAdvice(card, advice, info)));
   } catch (error) {
     row.error = error.message;
     showError(card, error.message);
@@ -92,8 +103,11 @@ function add(files) {
     if (mine !== generation) return;
     status(photos.length === 1 ? 'Judging…' : `Judging ${photos.length} photos…`);
     const batch = [];
+    const say = (advice) => {
+      if (photos.length === 1 && mine === generation && rows[0] === batch[0]) status(`${summary(batch)} ${advice}`);
+    };
     for (const { file, card } of photos) {
-      const row = await judge(file, card);
+      const row = await judge(file, card, say);
       if (mine !== generation) return;
       batch.push(row);
       if (photos.length > 1) progress('Judging the photos', batch.length, photos.length);
