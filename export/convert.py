@@ -1,4 +1,4 @@
-"""Write a run's network where the page or the Space loads it.
+"""Write a run's network, and what it sees of a fake, where the page or the Space loads it.
 
     python -m export convert runs/custom --out web/model                     TensorFlow.js graph model
     python -m export convert runs/custom --out web/model --precision auto --data DIR
@@ -10,9 +10,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import keras
 from tensorflowjs.converters.tf_saved_model_conversion_v2 import convert_tf_saved_model
 
 from export import detector, listing, precision
+from export.evidence import EvidenceError, with_evidence
+from export.quantize import deflate
 from train import run
 
 AUTO = "auto"
@@ -27,16 +30,21 @@ def convert(args: argparse.Namespace) -> None:
     """
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
+    model = run.load_model(args.run)
+    try:
+        model = with_evidence(model)
+    except EvidenceError as error:
+        print(error)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
 
         def make(stored_as: str) -> Path:
             folder = Path(scratch) / stored_as
             folder.mkdir()
             if args.format == "tfjs":
-                to_tfjs(args.run, folder, stored_as)
+                to_tfjs(model, folder, stored_as)
             else:
-                run.load_model(args.run)  # Refuses what could not be loaded later.
-                shutil.copy(args.run / run.MODEL, folder)
+                run.save_model(model, folder / run.MODEL)
+                deflate(folder / run.MODEL)
             run.write_json(folder / detector.DETECTOR, detector.describe(args.run, stored_as, folder))
             return folder
 
@@ -56,12 +64,11 @@ def convert(args: argparse.Namespace) -> None:
     print(f"{out}: {', '.join(path.name for path in sorted(out.iterdir()))}; {size / 1e6:.1f} MB")
 
 
-def to_tfjs(source: Path, folder: Path, stored_as: str) -> None:
+def to_tfjs(model: keras.Model, folder: Path, stored_as: str) -> None:
     """Convert Keras -> SavedModel -> TensorFlow.js graph model: model.json and its weight shards.
 
     ``tensorflowjs``' direct Keras conversion writes Keras 3 models in a form that TensorFlow.js can't load.
     """
-    model = run.load_model(source)
     with tempfile.TemporaryDirectory() as saved:
         model.export(saved, format="tf_saved_model", verbose=False)
         convert_tf_saved_model(

@@ -88,7 +88,7 @@ def save_model(model: keras.Model, path: Path) -> None:
 
 
 def load_model(run: Path) -> keras.Model:
-    """Load a run's finished network.
+    """Load a run's finished network, from pixels to P(real) alone; an exported one draws an evidence map too.
 
     Raises:
         RunError: the folder holds no finished network.
@@ -96,7 +96,10 @@ def load_model(run: Path) -> keras.Model:
     path = Path(run) / MODEL
     if not path.exists():
         raise RunError(f"{run} holds no {MODEL}; finish it with `python -m train fit ... --out {run} --resume`.")
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    if len(model.outputs) == 1:
+        return model
+    return keras.Model(model.input, next(output for output in model.outputs if output.ndim == 2), name=model.name)
 
 
 def versions() -> dict[str, str]:

@@ -1,0 +1,116 @@
+"""The evidence map of an exported network: Grad-CAM as GradientTape computes it, in Keras and in TensorFlow.js."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import ROOT, Site, draw
+from keras import layers
+from scipy.special import logit
+
+from export import convert
+from export.evidence import EvidenceError, with_evidence
+from train import models, run
+
+NAMES = ("custom", "custom_histogram", "residual", "xception_tuned", "xception")
+BOUND = 1e-4  # Of a map whose largest value is 1.
+PIXELS = np.stack([np.asarray(draw(250, 190, seed), "float32") for seed in range(2)])
+
+
+def random_network(name: str) -> keras.Model:
+    """One of the networks with weights as after a training, biases included, that finds traces of a fake in the first photo."""
+    keras.utils.set_random_seed(0)
+    random = np.random.default_rng(0)
+    model = models.build(name) if name in models.FROM_SCRATCH else models.build(name, None)
+    for variable in model.weights:
+        if variable.name in ("gamma", "moving_variance"):
+            variable.assign(random.uniform(0.5, 1.5, variable.shape))
+        elif variable.name in ("bias", "beta", "moving_mean"):
+            variable.assign(random.normal(0, 0.1, variable.shape))
+    models.scale_logit(model, 1 / logit(model.predict(PIXELS, verbose=0)[0, 0].astype(float)))
+    if grad_cam(model, PIXELS)[0].max() == 0:
+        models.scale_logit(model, -1)
+    return model
+
+
+def grad_cam(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    """Grad-CAM for "fake" by automatic differentiation, as its authors define it.
+
+    Returns:
+        float32 (batch, rows, columns, 1), divided by its largest value if that is not 0.
+    """
+    inner = models.part(model, models.BODY, models.BACKBONE)
+    if inner is not model:  # What comes before the nested network.
+        before = model.operations[model.operations.index(inner) - 1]
+        pixels = keras.Model(model.input, before.output)(pixels)
+    pooling = (layers.GlobalAveragePooling2D, layers.Flatten)
+    pool = next(layer for layer in reversed(inner.layers) if isinstance(layer, pooling) and layer.input.ndim == 4)
+    with tf.GradientTape() as tape:
+        pixels = tf.convert_to_tensor(pixels)
+        tape.watch(pixels)
+        maps, p_real = keras.Model(inner.input, [pool.input, inner.output])(pixels)
+        if inner.name == models.BACKBONE:
+            p_real = model.get_layer(models.HEAD)(p_real)
+        fake = tf.math.log(1 - p_real) - tf.math.log(p_real)
+    weights = tf.reduce_mean(tape.gradient(fake, maps), axis=(1, 2), keepdims=True)
+    cam = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1, keepdims=True)).numpy()
+    return cam / np.maximum(cam.max(axis=(1, 2, 3), keepdims=True), 1e-6)
+
+
+# With TensorFlow.js as in web/, on each backend: the outputs of a graph model for the pixels in pixels.bin.
+RUN = """async ([folder, shape]) => {
+  tf.wasm.setWasmPaths('/vendor/');
+  const pixels = new Float32Array(await (await fetch('/pixels.bin')).arrayBuffer());
+  const found = {};
+  for (const backend of ['wasm', 'webgl']) {
+    if (!(await tf.setBackend(backend))) throw new Error(`no ${backend}`);
+    const model = await tf.loadGraphModel(folder + '/model.json');
+    const outputs = model.predict(tf.tensor(pixels, shape));
+    found[backend] = outputs.map((output) => [output.shape, Array.from(output.dataSync())]);
+    model.dispose();
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def site(browser, tmp_path_factory):
+    """A page with TensorFlow.js, and the folder that its server shows."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "vendor").symlink_to(ROOT / "web/vendor")
+    (folder / "pixels.bin").write_bytes(PIXELS.tobytes())
+    server = Site(folder)
+    page = browser.new_page()
+    page.goto(server.url + "vendor/")
+    for name in ("tf-core", "tf-converter", "tf-backend-wasm", "tf-backend-webgl"):
+        page.add_script_tag(url=f"/vendor/{name}.es2017.min.js")
+    yield page, folder
+    page.close()
+    server.stop()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_map_is_grad_cam_in_keras_and_in_the_browser(name, site, tmp_path):
+    model = random_network(name)
+    expected = grad_cam(model, PIXELS)
+    explained = with_evidence(model)
+    p_real, evidence = explained.predict(PIXELS, verbose=0)
+    np.testing.assert_array_equal(p_real, model.predict(PIXELS, verbose=0))
+    np.testing.assert_allclose(evidence, expected, atol=BOUND)
+    assert 0 <= evidence.min() and evidence[0].max() == 1
+
+    page, folder = site
+    convert.to_tfjs(explained, folder / name, "float32")
+    for backend, outputs in page.evaluate(RUN, [f"/{name}", PIXELS.shape]).items():
+        by_rank = {len(shape): np.reshape(values, shape) for shape, values in outputs}
+        assert by_rank.keys() == {2, 4}
+        np.testing.assert_allclose(by_rank[2], p_real, atol=1e-4, err_msg=backend)
+        np.testing.assert_allclose(by_rank[4], expected, atol=1e-3, err_msg=backend)
+
+    # No weight is stored twice: the map costs one number for each channel and unit, at most.
+    manifest = json.loads((folder / name / "model.json").read_text())["weightsManifest"][0]["weights"]
+    stored = sum(int(np.prod(weight["shape"])) for weight in manifest)
+    assert stored < model.count_params() + 128 * 128 + 2_000
+    assert explained.count_params() <= model.count_params() + 128 * 128
