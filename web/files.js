@@ -1,9 +1,9 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = 'fa65bc1fb596';
+self.VERSION = '38dceb943e16';
 self.FILES = {
   "app.js": {
-    "bytes": 7958,
-    "sha256": "9924061675543c70d9a0d61ddba030f0f447092d868b8e393438a65bfca0a621"
+    "bytes": 8502,
+    "sha256": "539c0aabb6ae95cea1fa45146ebf2fc9b37134bd2c29045a850ce964b874b3ac"
   },
   "backends.js": {
     "bytes": 4100,
@@ -14,8 +14,8 @@ self.FILES = {
     "sha256": "a9222ad353101c78267cb7e48c0ca384ef34b985918b17b8900b7f424f98b733"
   },
   "cards.js": {
-    "bytes": 5805,
-    "sha256": "a66daa1d0cf3df163d65c2c8c5c7aaccdd653470946206566c7b73dd5996bb41"
+    "bytes": 5814,
+    "sha256": "36222d4a1f34013325413233c6bef74002c9080e3e9259c1c541d9e77ef01d43"
   },
   "checked.js": {
     "bytes": 2223,
@@ -107,11 +107,11 @@ self.FILES = {
   },
   "vendor/blazeface/model.json": {
     "bytes": 56010,
-    "sha256": "f585d85337f5785c321a84cbe4c2157bffb78dacadf59da942f1cf8d97e62868"
+    "sha256": "f9849197d93df48ebbb050b4b89fef8c2f4398499ace29a31ac7d56e8bf94c2c"
   },
   "vendor/face-check.json": {
     "bytes": 290,
-    "sha256": "e2dca0665da7b75ab44f8b1da8c5f8fbcb946c085b483ed8450a5c39f4127a2b"
+    "sha256": "54263e31a22b92c6441a6759b2399d4003ae32fd2971947e7f0299d10c42b9ca"
   },
   "vendor/faces.json": {
     "bytes": 893,

@@ -184,7 +184,9 @@ class Translator:
         if kind == "Placeholder":
             self.rank[name] = 4
             return self.node("Transpose", name, perm=[0, 3, 1, 2])
-        first = self.translated(inputs[0]) if inputs[0] not in self.weights else None
+        if kind in ("Reshape", "ResizeBilinear", "Mean"):  # Shapes and axes are settled below.
+            inputs = inputs[:1]
+        first, *_ = [self.translated(each) for each in inputs if each not in self.weights]
         self.rank[name] = rank = max(self.rank.get(each, 0) for each in inputs)
         match kind:
             case "Conv2D":
