@@ -14,6 +14,7 @@ them with the page's own code, and use one thread.
 import argparse
 import base64
 import contextlib
+import functools
 import json
 import shutil
 import statistics
@@ -150,7 +151,8 @@ class Translator:
         wide = self.node("Cast", constant, to=TensorProto.FLOAT)
         if scale is None:  # float16
             return wide
-        return self.node("Add", self.node("Mul", wide, self.constant(np.float32(scale))), self.constant(np.float32(least)))
+        scaled = self.node("Mul", wide, self.constant(np.float32(scale)))
+        return self.node("Add", scaled, self.constant(np.float32(least)))
 
     def values(self, name: str) -> np.ndarray:
         return self.weights[name][0]
@@ -180,7 +182,7 @@ class Translator:
             same = base64.b64decode(attributes["padding"]["s"]) == b"SAME"
             return {"strides": numbers("strides"), "auto_pad": "SAME_UPPER" if same else "VALID"}
 
-        fused = [base64.b64decode(each).decode() for each in attributes.get("fused_ops", {}).get("list", {}).get("s", [])]
+        fused = [base64.b64decode(each) for each in attributes.get("fused_ops", {}).get("list", {}).get("s", [])]
         if kind == "Placeholder":
             self.rank[name] = 4
             return self.node("Transpose", name, perm=[0, 3, 1, 2])
@@ -191,13 +193,13 @@ class Translator:
         match kind:
             case "Conv2D":
                 kernel = self.stored(inputs[1], lambda values: values.transpose(3, 2, 0, 1))
-                bias = [self.stored(inputs[2], np.ravel)] if "BiasAdd" in fused else []
+                bias = [self.stored(inputs[2], np.ravel)] if b"BiasAdd" in fused else []
                 x = self.node("Conv", first, kernel, *bias, **padded())
             case "DepthwiseConv2D":
                 channels = self.values(inputs[1]).shape[2]
                 height, width = self.values(inputs[1]).shape[:2]
                 kernel = self.stored(inputs[1], lambda v: v.transpose(2, 3, 0, 1).reshape(-1, 1, height, width))
-                bias = [self.stored(inputs[2], np.ravel)] if "BiasAdd" in fused else []
+                bias = [self.stored(inputs[2], np.ravel)] if b"BiasAdd" in fused else []
                 x = self.node("Conv", first, kernel, *bias, group=channels, **padded())
             case "MaxPool":
                 x = self.node("MaxPool", first, kernel_shape=numbers("ksize"), **padded())
@@ -208,7 +210,7 @@ class Translator:
                 x = self.node("Flatten", self.node("Transpose", first, perm=[0, 2, 3, 1]))
                 self.rank[name] = 2
             case "MatMul":
-                bias = [self.stored(inputs[2], np.ravel)] if "BiasAdd" in fused else []
+                bias = [self.stored(inputs[2], np.ravel)] if b"BiasAdd" in fused else []
                 x = self.node("Gemm", first, self.stored(inputs[1], lambda values: values), *bias)
             case "ConcatV2":
                 x = self.node("Concat", *map(self.translated, inputs[:-1]), axis=1)
@@ -222,7 +224,7 @@ class Translator:
                 x = self.node(kind, first)
             case _:
                 raise SystemExit(f"{node['op']} ({name}) is not translated here.")
-        return self.node("Relu", x) if "Relu" in fused else x
+        return self.node("Relu", x) if b"Relu" in fused else x
 
 
 def measure(folder: Path, photos: list[str], size: int, rounds: int) -> dict[str, dict]:
@@ -230,9 +232,12 @@ def measure(folder: Path, photos: list[str], size: int, rounds: int) -> dict[str
     programs = {"page": PAGE, "onnxruntime-web": ONNX}
     found = {name: {"first": []} | {photo: {} for photo in photos} for name in programs}
     site = Site(folder)
-    with sync_playwright() as p, contextlib.closing(
-        p.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS)
-    ) as chromium:
+    with (
+        sync_playwright() as p,
+        contextlib.closing(
+            p.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_OPTIONS)
+        ) as chromium,
+    ):
         context = chromium.new_context()
         for turn in tqdm(range(rounds + 1), desc="rounds"):
             for name, program in programs.items():
@@ -272,7 +277,7 @@ def main() -> None:
         found = measure(folder, list(photos), size, args.rounds)
 
     def compare(what: str, *keys: str) -> None:
-        ours, theirs = (statistics.median(each[keys[0]][keys[1]] if keys[1:] else each[keys[0]]) for each in found.values())
+        ours, theirs = (statistics.median(functools.reduce(dict.get, keys, each)) for each in found.values())
         print(f"{what}: page {ours:.0f} ms, onnxruntime-web {theirs:.0f} ms, ratio {ours / theirs:.2f}")
 
     print(f"{info['name']}, P(real): " + "; ".join(f"{name} {each['p_real']}" for name, each in found.items()))
