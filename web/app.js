@@ -58,10 +58,9 @@ async function useBackend(wanted) {
  *
  * @param {File} file
  * @param {HTMLLIElement} card
- * @param {(sentence: string) => void} say Gets the advice, if there is any.
  * @returns {Promise<import('./cards.js').Row>}
  */
-async function judge(file, card, say) {
+async function judge(file, card) {
   const row = { file: file.name, verdict: '', p_real: '', error: '' };
   try {
     if (!detector) throw new Error('There is no model to judge it; reload the page.');
@@ -72,7 +71,7 @@ async function judge(file, card, say) {
     showVerdict(card, verdict, info);
     verdict.advice
       .catch(({ message }) => ({ sentence: message }))
-      .then((advice) => advice && say(showAdvice(card, advice, info)));
+      .then((advice) => advice && showAdvice(card, advice, info));
   } catch (error) {
     row.error = error.message;
     showError(card, error.message);
@@ -98,16 +97,14 @@ function add(files) {
   const first = find('results').firstElementChild;
   const photos = [...files].map((file) => ({ file, card: addCard(file, first) }));
   if (!photos.length) return;
+  if (photos.length === 1) photos[0].card.querySelector('.advice').ariaLive = 'polite'; // Many would never end.
   find('result').hidden = false;
   queue = queue.then(async () => {
     if (mine !== generation) return;
     status(photos.length === 1 ? 'Judging…' : `Judging ${photos.length} photos…`);
     const batch = [];
-    const say = (advice) => {
-      if (photos.length === 1 && mine === generation && rows[0] === batch[0]) status(`${summary(batch)} ${advice}`);
-    };
     for (const { file, card } of photos) {
-      const row = await judge(file, card, say);
+      const row = await judge(file, card);
       if (mine !== generation) return;
       batch.push(row);
       if (photos.length > 1) progress('Judging the photos', batch.length, photos.length);
@@ -171,8 +168,10 @@ async function load(folder) {
   find('about').textContent = about(detector.info);
   find('file').disabled = false;
   status('Ready. Nothing you choose leaves this device.');
-  await useBackend(find('backend').value); // After that, so that the test keeps nobody from choosing a photo.
-  find('backend').disabled = false;
+  enqueue(async () => {
+    await useBackend(find('backend').value); // Behind the photos that are there already: they need no test.
+    find('backend').disabled = false;
+  });
 }
 
 /** Fill the choice of models, each with its size and accuracy; it stays hidden when there is only one. */

@@ -85,14 +85,10 @@ function offerEvidence(card, { data, width: columns, height: rows }, width, heig
  * @param {HTMLLIElement} card
  * @param {import('./detector.js').Advice} advice
  * @param {object} info detector.json's content.
- * @returns {string} What it says now.
  */
 export function showAdvice(card, { sentence, crop }, info) {
   const ofCrop = crop ? ` ${percent(crop.pReal)} real. ${info.words[crop.label]}.` : '';
-  const part = card.querySelector('.advice');
-  part.textContent = sentence + ofCrop;
-  part.hidden = false;
-  return part.textContent;
+  card.querySelector('.advice').textContent = sentence + ofCrop;
 }
 
 /** @param {HTMLLIElement} card @param {string} sentence What is wrong with the file. */

@@ -1,9 +1,9 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '38dceb943e16';
+self.VERSION = '54ec60c4951c';
 self.FILES = {
   "app.js": {
-    "bytes": 8502,
-    "sha256": "539c0aabb6ae95cea1fa45146ebf2fc9b37134bd2c29045a850ce964b874b3ac"
+    "bytes": 8399,
+    "sha256": "200ebe0833e98dd05689ab23032aae4534b2f0c27db134a1c8b555016272dfb4"
   },
   "backends.js": {
     "bytes": 4100,
@@ -14,8 +14,8 @@ self.FILES = {
     "sha256": "a9222ad353101c78267cb7e48c0ca384ef34b985918b17b8900b7f424f98b733"
   },
   "cards.js": {
-    "bytes": 5814,
-    "sha256": "36222d4a1f34013325413233c6bef74002c9080e3e9259c1c541d9e77ef01d43"
+    "bytes": 5704,
+    "sha256": "2dbe4a030cf78e26a19aa5e3b7b62a67e80a6d322ce26d907831b803cf90d1f9"
   },
   "checked.js": {
     "bytes": 2223,
@@ -46,8 +46,8 @@ self.FILES = {
     "sha256": "c304088851aea6b6b5ced1c720aaaeb5118cf4b39391062f185882e0ae6f6bee"
   },
   "index.html": {
-    "bytes": 5037,
-    "sha256": "5901aa0df2aabebc9383c4a428f3ff9c4254d9f62179c0113bbdd13fe2a56c87"
+    "bytes": 5030,
+    "sha256": "8a0524548ef88f606ef1708252613977f0acf4879735df7e7b18a290a0745cb4"
   },
   "manifest.webmanifest": {
     "bytes": 833,
@@ -94,8 +94,8 @@ self.FILES = {
     "sha256": "c9e160007962b7e412c5ea801748c4424eaaf2b36672dfb9fd408794e01d4269"
   },
   "style.css": {
-    "bytes": 5151,
-    "sha256": "20205b3906c0f04e1139e022b5f55e46ed4215ddbc785bc016f1e61a13953f31"
+    "bytes": 5183,
+    "sha256": "88423d596b3ba5783d3777f65707fe9155e18ad9303d10faad417dfab860106e"
   },
   "tf.js": {
     "bytes": 286,
