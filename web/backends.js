@@ -1,5 +1,7 @@
 /** Where the numbers are crunched: WebAssembly at first, a graphics card where it proves right and faster. */
 
+import { speedUpConcat } from './concat.js';
+
 export const BACKENDS = { wasm: 'WebAssembly', webgl: 'WebGL', webgpu: 'WebGPU' };
 
 const BOUND = 0.001; // Largest difference in P(real) that a backend may show.
@@ -17,6 +19,7 @@ export async function start(tf) {
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false); // An isolated site would ask for a file that we don't carry.
   tf.wasm.setWasmPaths(WASM_FOLDER);
   if (!(await tf.setBackend('wasm'))) throw new Error('This browser has no WebAssembly; use a current one.');
+  speedUpConcat(tf);
 }
 
 /**

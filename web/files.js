@@ -1,13 +1,13 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '54ec60c4951c';
+self.VERSION = 'e003c4bb4837';
 self.FILES = {
   "app.js": {
     "bytes": 8399,
     "sha256": "200ebe0833e98dd05689ab23032aae4534b2f0c27db134a1c8b555016272dfb4"
   },
   "backends.js": {
-    "bytes": 4100,
-    "sha256": "04a41059f335b2068935ca8d14cdc692364beabb3f81b436c16f76f2458ba63c"
+    "bytes": 4167,
+    "sha256": "d4eb99d2c64960eb5f1891bc6f3440a0a21908b7085d6ec6d775303ef2f678ea"
   },
   "camera.js": {
     "bytes": 1546,
@@ -20,6 +20,10 @@ self.FILES = {
   "checked.js": {
     "bytes": 2223,
     "sha256": "89105da3a889319988db60129814c76aa0092d97a110b5fc9f20dbf47791ef26"
+  },
+  "concat.js": {
+    "bytes": 1529,
+    "sha256": "92b26927c6655271ee938880f619376f7bb0f9ef4fd32180c7a3dff90cd3855c"
   },
   "detector.js": {
     "bytes": 4804,
@@ -86,8 +90,8 @@ self.FILES = {
     "sha256": "4e43d4d0b2eda478f0b7a28a82d3c224186edffdb9248897f61b8c4d1bde135f"
   },
   "photo.js": {
-    "bytes": 7523,
-    "sha256": "5ffd35e33931f1c879049d7e1be01edc7dd02809bdb4a95bcd3246956dd37a72"
+    "bytes": 8082,
+    "sha256": "97c6c4a6f27f8e77b85beb8a62faf6fcd3fc19b9b1e888572d4b0d100025c3ba"
   },
   "png.js": {
     "bytes": 2835,

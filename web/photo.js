@@ -173,24 +173,36 @@ export function outOfMemory(error) {
  * @returns {Float32Array} size x size x 3, RGB 0..255.
  */
 export function resize({ data, width, height }, size) {
-  const axis = (length) =>
-    Array.from({ length: size }, (_, index) => {
-      const at = ((index + 0.5) * length) / size - 0.5;
-      const low = Math.floor(at);
-      return { low: Math.max(low, 0), high: Math.min(low + 1, length - 1), part: at - low };
-    });
-  const columns = axis(width);
+  const across = neighbours(width, size);
+  const down = neighbours(height, size);
   const out = new Float32Array(size * size * 3);
   let next = 0;
-  for (const y of axis(height)) {
-    for (const x of columns) {
+  for (let row = 0; row < size; row++) {
+    const [top, bottom, y] = [4 * width * down.low[row], 4 * width * down.high[row], down.part[row]];
+    for (let column = 0; column < size; column++) {
+      const [left, right, x] = [4 * across.low[column], 4 * across.high[column], across.part[column]];
       for (let channel = 0; channel < 3; channel++) {
-        const at = (row, column) => data[4 * (row * width + column) + channel];
-        const top = at(y.low, x.low) + (at(y.low, x.high) - at(y.low, x.low)) * x.part;
-        const bottom = at(y.high, x.low) + (at(y.high, x.high) - at(y.high, x.low)) * x.part;
-        out[next++] = top + (bottom - top) * y.part;
+        const upper = data[top + left + channel];
+        const lower = data[bottom + left + channel];
+        const above = upper + (data[top + right + channel] - upper) * x;
+        const below = lower + (data[bottom + right + channel] - lower) * x;
+        out[next++] = above + (below - above) * y;
       }
     }
   }
   return out;
+}
+
+/** For each of `size` pixels along an axis of `length`: the one before it, the one after it, the share of the latter. */
+function neighbours(length, size) {
+  const low = new Int32Array(size);
+  const high = new Int32Array(size);
+  const part = new Float64Array(size);
+  for (let index = 0; index < size; index++) {
+    const at = ((index + 0.5) * length) / size - 0.5;
+    low[index] = Math.max(Math.floor(at), 0);
+    high[index] = Math.min(Math.floor(at) + 1, length - 1);
+    part[index] = at - Math.floor(at);
+  }
+  return { low, high, part };
 }
