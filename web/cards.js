@@ -2,7 +2,7 @@
 
 const find = (id) => document.getElementById(id);
 
-const EVIDENCE_COLOUR = [214, 64, 0]; // As in the Space.
+const EVIDENCE_COLOUR = 'rgb(214 64 0)'; // As in the Space.
 const COVER_SIZE = 640; // Longer side, in pixels, of an evidence map as it is drawn.
 
 export const percent = (p) => `${(100 * p).toFixed(1)} %`;
@@ -61,7 +61,7 @@ export function showVerdict(card, { pReal, label, milliseconds, evidence, width,
  */
 function offerEvidence(card, { data, width: columns, height: rows }, width, height) {
   const map = new ImageData(columns, rows);
-  data.forEach((share, index) => map.data.set([...EVIDENCE_COLOUR, 255 * share], 4 * index));
+  data.forEach((share, index) => (map.data[4 * index + 3] = 255 * share));
   const small = new OffscreenCanvas(columns, rows);
   small.getContext('2d').putImageData(map, 0, 0);
 
@@ -72,6 +72,9 @@ function offerEvidence(card, { data, width: columns, height: rows }, width, heig
   const context = cover.getContext('2d');
   context.imageSmoothingQuality = 'high';
   context.drawImage(small, 0, 0, cover.width, cover.height);
+  context.globalCompositeOperation = 'source-in'; // Enlarged with the rest, the colour would overshoot.
+  context.fillStyle = EVIDENCE_COLOUR;
+  context.fillRect(0, 0, cover.width, cover.height);
 
   const caption = card.querySelector('.evidence small');
   if (!data.some((share) => share > 0)) caption.textContent = 'Nothing in this photo speaks for “fake”.';

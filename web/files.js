@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = 'e003c4bb4837';
+self.VERSION = '48fe4eec4a5b';
 self.FILES = {
   "app.js": {
     "bytes": 8399,
@@ -14,8 +14,8 @@ self.FILES = {
     "sha256": "a9222ad353101c78267cb7e48c0ca384ef34b985918b17b8900b7f424f98b733"
   },
   "cards.js": {
-    "bytes": 5704,
-    "sha256": "2dbe4a030cf78e26a19aa5e3b7b62a67e80a6d322ce26d907831b803cf90d1f9"
+    "bytes": 5885,
+    "sha256": "90317a28bb21405da830dd5cb23df4bdc9832bbbd82be086bb2353451dddc66d"
   },
   "checked.js": {
     "bytes": 2223,
