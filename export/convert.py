@@ -6,19 +6,24 @@
 """
 
 import argparse
+import json
 import shutil
 import tempfile
 from pathlib import Path
 
 import keras
 from tensorflowjs.converters.tf_saved_model_conversion_v2 import convert_tf_saved_model
+from tensorflowjs.read_weights import read_weights
+from tensorflowjs.write_weights import write_weights
 
 from export import detector, listing, precision
 from export.evidence import EvidenceError, with_evidence
+from export.fold import LARGE
 from export.quantize import deflate
 from train import run
 
 AUTO = "auto"
+GRAPH = "model.json"
 
 
 def convert(args: argparse.Namespace) -> None:
@@ -68,9 +73,39 @@ def to_tfjs(model: keras.Model, folder: Path, stored_as: str) -> None:
     """Convert Keras -> SavedModel -> TensorFlow.js graph model: model.json and its weight shards.
 
     ``tensorflowjs``' direct Keras conversion writes Keras 3 models in a form that TensorFlow.js can't load.
+
+    Args:
+        model: the network.
+        folder: where to write; made if missing.
+        stored_as: how tensors of at least `LARGE` numbers are stored; the others stay float32.
     """
-    with tempfile.TemporaryDirectory() as saved:
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as saved, tempfile.TemporaryDirectory() as plain:
         model.export(saved, format="tf_saved_model", verbose=False)
-        convert_tf_saved_model(
-            saved, str(folder), quantization_dtype_map={} if stored_as == "float32" else {stored_as: "*"}
-        )
+        convert_tf_saved_model(saved, plain)
+        graph = json.loads((Path(plain) / GRAPH).read_text())
+        [group] = read_weights(graph["weightsManifest"], plain)
+    large = [entry for entry in group if entry["data"].size >= LARGE]
+    copies = find_copies(large)
+    graph["modelTopology"]["node"] = [
+        node | {"input": [copies.get(name, name) for name in node.get("input", [])]}
+        for node in graph["modelTopology"]["node"]
+        if node["name"] not in copies
+    ]
+    graph["weightsManifest"] = write_weights(
+        [[entry for entry in group if entry["name"] not in copies]],
+        str(folder),
+        write_manifest=False,
+        quantization_dtype_map={} if stored_as == "float32" else {stored_as: [entry["name"] for entry in large]},
+    )
+    (folder / GRAPH).write_text(json.dumps(graph))
+
+
+def find_copies(entries: list[dict]) -> dict[str, str]:
+    """{name of a tensor that repeats an earlier one: that one's name}; a layer used twice leaves two in the graph."""
+    first, copies = {}, {}
+    for entry in entries:
+        earlier = first.setdefault((entry["data"].shape, entry["data"].tobytes()), entry["name"])
+        if earlier != entry["name"]:
+            copies[entry["name"]] = earlier
+    return copies

@@ -10,6 +10,8 @@ ReLU where the photo's own features pass it.
 import keras
 from keras import KerasTensor, layers, ops
 
+from train import models
+
 EVIDENCE = "evidence"
 LEAST_PEAK = 1e-6  # Of the logit; what speaks less for "fake" is nothing, and no divisor.
 
@@ -22,7 +24,7 @@ def with_evidence(model: keras.Model) -> keras.Model:
     """Add the evidence map to a network.
 
     Args:
-        model: from pixels to P(real), float32 (batch, 1). It stays as it is; the new one shares its weights.
+        model: from pixels to P(real), float32 (batch, 1). It stays as it is.
 
     Returns:
         A model of the same input and, in one graph without nested networks, two outputs that their rank tells
@@ -32,75 +34,84 @@ def with_evidence(model: keras.Model) -> keras.Model:
     Raises:
         EvidenceError: P(real) does not come from one pooled feature map by layers that are linear but for ReLU.
     """
-    added = {}  # {id of a tensor: what each place of the map adds to it, (batch, rows, columns, units)}
+    single = f"{model.name} does not judge by one feature map alone, so it gets no evidence map."
+    if any(isinstance(layer, keras.Model) and models.input_size(layer) for layer in model.layers):
+        raise EvidenceError(single)  # An ensemble, or a network that sees the mirror image too.
+    added = {}  # {id of features: what each place of the map adds to them, (batch, places, units)}
     logits = {}  # {id of a probability: what each place adds to its logit}
+    sides = []  # Rows and columns of the map.
 
     def call(layer, *args, **kwargs):
-        if type(layer).__name__ == "ConvertToTensor":  # Keras' own, where a nested network began; it changes nothing.
+        # In inference neither changes anything; the second is Keras' own, where a nested network began.
+        if isinstance(layer, layers.Dropout) or type(layer).__name__ == "ConvertToTensor":
             return args[0]
         if isinstance(layer, layers.Dense) and layer.activation != keras.activations.linear:
             return call(layers.Activation(layer.activation, name=f"{layer.name}_activation"), call(linear(layer), *args))
-        output = layer(*args, **kwargs)
+        if isinstance(layer, layers.BatchNormalization):
+            kwargs["training"] = False  # As its nested network was called.
         inputs = keras.tree.flatten(args)
-        if isinstance(layer, (layers.GlobalAveragePooling2D, layers.Flatten)) and len(inputs[0].shape) == 4:
-            added[id(output)] = inputs[0]
-        elif isinstance(layer, layers.Activation) and layer.activation == keras.activations.sigmoid:
-            logits[id(output)] = added.get(id(inputs[0]))
-        elif sum(id(tensor) in added for tensor in inputs) == 1:
-            places = propagate(layer, inputs, output, [added.get(id(tensor)) for tensor in inputs])
-            if places is not None:
-                added[id(output)] = places
+        places = [added.get(id(tensor)) for tensor in inputs]
+        output = layer(*args, **kwargs)
+        if isinstance(layer, (layers.GlobalAveragePooling2D, layers.Flatten)) and inputs[0].ndim == 4:
+            rows, columns, channels = inputs[0].shape[1:]
+            sides[:] = rows, columns
+            added[id(output)] = ops.reshape(inputs[0], (-1, rows * columns, channels))
+        elif getattr(layer, "activation", None) == keras.activations.sigmoid:
+            logits[id(output)] = places[0]
+        elif sum(some is not None for some in places) == 1:
+            added[id(output)] = propagate(layer, inputs, output, places)
         return output
 
     traced = keras.models.clone_model(flattened(model), clone_function=lambda layer: layer, call_function=call)
     for_real = logits.get(id(traced.output))
     if for_real is None:
-        raise EvidenceError(f"{model.name} does not judge by one feature map alone, so it gets no evidence map.")
-    for_fake = ops.relu(-for_real)
+        raise EvidenceError(single)
+    for_fake = ops.reshape(ops.relu(-for_real), (-1, *sides, 1))
     evidence = for_fake / ops.maximum(ops.max(for_fake, axis=(1, 2), keepdims=True), LEAST_PEAK)
     return keras.Model(traced.input, [traced.output, layers.Identity(name=EVIDENCE)(evidence)], name=model.name)
 
 
 def propagate(
-    layer: keras.Operation, inputs: list[KerasTensor], output: KerasTensor, added: list[KerasTensor | None]
+    layer: keras.Operation, inputs: list[KerasTensor], output: KerasTensor, places: list[KerasTensor | None]
 ) -> KerasTensor | None:
-    """What each place of the map adds to a layer's output.
+    """What each place of the map adds to the output of a layer.
 
     Args:
         layer: the layer.
-        inputs: its inputs, (batch, units) each.
+        inputs: its inputs, (batch, units) each; a flattened map has places * units.
         output: its output, (batch, units).
-        added: what each place adds to the inputs, (batch, rows, columns, units); of one of them, the others None.
+        places: what each place adds to the inputs, (batch, places, units); known of just one of them.
 
     Returns:
-        (batch, rows, columns, units), or None where the layer is none of those that a classifier is made of.
+        (batch, places, units), or None where the layer is none of those that a classifier is made of.
     """
-    [(index, places)] = [(index, places) for index, places in enumerate(added) if places is not None]
-    if isinstance(layer, (layers.Dropout, layers.Identity)):
-        return places
+    [index] = [index for index, some in enumerate(places) if some is not None]
+    if isinstance(layer, layers.Identity):
+        return places[index]
     if getattr(layer, "activation", None) == keras.activations.relu or isinstance(layer, layers.ReLU):
-        return places * ops.expand_dims(ops.sign(output), (1, 2))
+        return places[index] * ops.sign(output)[:, None]
     if isinstance(layer, layers.Concatenate):
         before, after = (sum(tensor.shape[-1] for tensor in some) for some in (inputs[:index], inputs[index + 1 :]))
-        return ops.pad(places, [[0, 0], [0, 0], [0, 0], [before, after]])
-    if isinstance(layer, layers.Dense) and places.shape[-1] == inputs[0].shape[-1]:
-        # The layer itself, so that its weights are stored once; what it makes of nothing is its bias.
-        return layer(places) - ops.expand_dims(layer(ops.zeros_like(inputs[0])), (1, 2))
+        return ops.pad(places[index], [[0, 0], [0, 0], [before, after]])
+    if isinstance(layer, layers.Dense) and inputs[0].shape[-1] == places[0].shape[-1]:
+        # The layer itself, so that a Keras file holds its weights once; what it makes of nothing is its bias.
+        outputs = layer(ops.concatenate([ops.zeros_like(inputs[0])[:, None], places[0]], axis=1))
+        return outputs[:, 1:] - outputs[:, :1]
     if isinstance(layer, layers.Dense):
-        # Of flattened features. Grad-CAM takes a channel's mean gradient, so the kernel's sum over the places suffices.
-        kernel = ops.convert_to_numpy(layer.kernel).reshape(-1, places.shape[-1], layer.units).sum(axis=0)
+        # Grad-CAM takes the mean of a channel's gradient over the places, so the kernel's sum over them suffices.
+        kernel = ops.convert_to_numpy(layer.kernel).reshape(-1, places[0].shape[-1], layer.units).sum(axis=0)
         summed = layers.Dense(layer.units, use_bias=False, name=f"{layer.name}_summed")
-        output = summed(places)
+        outputs = summed(places[0])
         summed.set_weights([kernel])
-        return output
+        return outputs
     return None
 
 
-def linear(dense: layers.Dense) -> layers.Dense:
+def linear(layer: layers.Dense) -> layers.Dense:
     """The same layer without its activation."""
-    copy = layers.Dense.from_config(dense.get_config() | {"activation": "linear"})
-    copy.build(dense.input.shape)
-    copy.set_weights(dense.get_weights())
+    copy = layers.Dense.from_config(layer.get_config() | {"activation": "linear"})
+    copy.build(layer.input.shape)
+    copy.set_weights(layer.get_weights())
     return copy
 
 

@@ -51,13 +51,22 @@ def choose(source: Path, root: Path, make: Callable[[str], Path]) -> tuple[str, 
                 "accepted": bool(abs(accuracy - before) <= ACCURACY_LOSS and differences.max() <= DIFFERENCE),
             }
         )
-        print(
-            "{precision:8} {bytes:>11,} bytes, accuracy {accuracy:.3f}, |difference in P(real)| largest "
-            "{largest_difference:.1e}, mean {mean_difference:.1e}: {verdict}".format(
-                verdict="accepted" if rows[-1]["accepted"] else "refused", **rows[-1]
-            )
-        )
+        print(markdown(rows[-1:]) if len(rows) == 1 else markdown(rows[-1:]).splitlines()[-1], flush=True)
     accepted = [row for row in rows if row["accepted"]]
     if not accepted:
         raise verify.VerifyError(f"No form of {source} answers as it does; see the table above.")
     return min(accepted, key=lambda row: row["bytes"])["precision"], rows
+
+
+def markdown(rows: list[dict]) -> str:
+    """The table of `choose`, for a README."""
+    lines = [
+        "| weights | bytes | accuracy on validation | largest difference in P(real) | mean | |",
+        "| --- | ---: | ---: | ---: | ---: | --- |",
+    ]
+    lines += [
+        f"| {row['precision']} | {row['bytes']:,} | {row['accuracy']:.3f} | {row['largest_difference']:.1e} | "
+        f"{row['mean_difference']:.1e} | {'accepted' if row['accepted'] else 'refused'} |"
+        for row in rows
+    ]
+    return "\n".join(lines)

@@ -3,9 +3,9 @@
     python -m export quantize runs/custom --out runs/custom-uint8
     python -m train evaluate runs/custom-uint8 --data DIR
 
-The weights stay float32 in the file, but only with values that TensorFlow.js' uint8 format can hold. So the
-Keras file of the Space and the uint8 file of the page hold the same numbers, the figures are those of just
-that model, and both files are a quarter of the original's size.
+The weights stay float32 in the file, but the large tensors only with values that TensorFlow.js' uint8 format can
+hold. So the Keras file of the Space and the uint8 file of the page hold the same numbers, the figures are those of
+just that model, and both files are a quarter of the original's size. `fold` makes the tensors fit for it first.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from tensorflowjs.quantization import dequantize_weights, quantize_weights
 
+from export.fold import equalize, folded, is_large
 from train import run
 
 
@@ -26,12 +27,13 @@ def quantize(args: argparse.Namespace) -> None:
         run.RunError: ``args.run`` holds no finished network, or ``args.out`` exists.
     """
     out = Path(args.out)
-    model = run.load_model(args.run)
     if out.exists():
         raise run.RunError(f"{out} exists; choose another --out.")
-    out.mkdir(parents=True)
-    for variable in model.weights:
+    model = folded(run.load_model(args.run))
+    equalize(model)
+    for variable in filter(is_large, model.weights):
         variable.assign(round_to_uint8(np.asarray(variable)))
+    out.mkdir(parents=True)
     run.save_model(model, out / run.MODEL)
     deflate(out / run.MODEL)
     run.write_json(out / run.CONFIG, run.read_json(args.run, run.CONFIG) | {"weights": "rounded to uint8"})

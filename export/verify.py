@@ -1,5 +1,6 @@
 """Check that an exported model answers as its run does, on real files and in a real browser.
 
+    python -m export verify web/model runs/custom-uint8
     python -m export verify web/model runs/custom-uint8 --data folder/ --bound 0.001
 
 The files are judged by the page's own code in Chromium, from file to probability, and by Keras, image by image.
@@ -22,7 +23,10 @@ from train import run
 from train.photo import read_photo
 from train.predict import expand
 
-WEB = Path(__file__).parent.parent / "web"
+ROOT = Path(__file__).parent.parent
+WEB = ROOT / "web"
+EXAMPLES = ROOT / "space/examples"
+BOUND = 0.001  # Largest accepted difference in P(real), unless another is asked for.
 CHROMIUM = "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --no-first-run"
 LOAD = """async () => {
   const { loadDetector } = await import('/detector.js');
