@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 from conftest import PAGE_MODEL, ROOT, Site, draw, encode
 from PIL import Image
+from skimage import data
 
 from export import icons, listing
 from export.convert import to_tfjs
 from export.detector import sha256
 from export.evidence import with_evidence
+from space import faces
 from train.photo import MAX_PIXELS
 
 WEB = ROOT / "web"
@@ -171,7 +173,7 @@ def test_a_card_shows_the_verdict_in_words_and_figures(page):
     assert page.inner_text(".card .real") == f"{100 * p_real:.1f} %"
     assert page.inner_text(".card .fake") == f"{100 * (1 - p_real):.1f} %"
     page.wait_for_selector(f"#status:text-is('a.jpg: {words}, P(real) {100 * p_real:.1f} %.')")
-    page.wait_for_selector(".advice[aria-live]:text-is('No face was found; the verdict is for the whole picture.')")
+    page.wait_for_selector(".advice[aria-live] > p:text-is('No face was found; the verdict is for the whole picture.')")
     assert page.get_attribute("#status", "role") == "status"  # Read aloud.
 
 
@@ -188,6 +190,22 @@ def test_an_unsure_band_is_said_in_words(copy, context):
     low, high = (f"{100 * band[end]:.1f} %" for end in ("low", "high"))
     assert f'Between {low} and {high} it says "unsure"' in page.inner_text("#about")
     page.close()
+
+
+def test_a_small_face_is_judged_alone_too(page):
+    portrait = encode(Image.fromarray(data.astronaut()), "PNG")
+    [p_real] = judged(page, file("portrait.png", portrait))
+    page.wait_for_selector(".crop:visible")
+    assert page.inner_text(".sentence").startswith("The face is small in this picture")
+    shown = re.fullmatch(r"([0-9.]+) % real, ([0-9.]+) % fake", page.inner_text(".crop-p"))
+    of_face, of_fake = (float(share) / 100 for share in shown.groups())
+    assert of_face + of_fake == pytest.approx(1, abs=0.0011) and of_face != pytest.approx(p_real, abs=0.001)
+    crop = faces.aligned_crop(data.astronaut(), faces.find_faces(data.astronaut())[0])
+    drawn = page.locator(".crop canvas").evaluate(
+        "canvas => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]"
+    )
+    assert np.abs(np.reshape(drawn, (256, 256, 4))[..., :3] - crop.astype(int)).max() <= 5
+    assert page.inner_text(".crop-verdict") in INFO["words"].values()
 
 
 def test_many_files_give_cards_a_table_and_a_csv(page):
@@ -226,7 +244,7 @@ def test_memory_stays_flat_over_500_photos(small, context):
     for count in (50, 450):
         page.set_input_files("#file", [photo(f"{seed}.jpg", seed, size=64) for seed in range(count)])
         page.wait_for_selector(f"#status:text-matches('^{count} photos: ')", timeout=300_000)
-        page.wait_for_function("count => document.querySelectorAll('.advice:not(:empty)').length === count", arg=count)
+        page.wait_for_function("count => document.querySelectorAll('.sentence:not(:empty)').length === count", arg=count)
         assert page.locator(".card[data-p-real]").count() == count
         found[count] = page.workers[0].evaluate(
             "() => [tf.memory().numTensors, tf.memory().numDataBuffers, tf.backend().wasm.HEAPU8.length]"

@@ -90,8 +90,17 @@ function offerEvidence(card, { data, width: columns, height: rows }, width, heig
  * @param {object} info detector.json's content.
  */
 export function showAdvice(card, { sentence, crop }, info) {
-  const ofCrop = crop ? ` ${percent(crop.pReal)} real. ${info.words[crop.label]}.` : '';
-  card.querySelector('.advice').textContent = sentence + ofCrop;
+  const part = (name) => card.querySelector(name);
+  part('.sentence').textContent = sentence;
+  if (!crop) return;
+  const { pReal, label, pixels } = crop;
+  const picture = part('.crop canvas');
+  picture.width = pixels.width;
+  picture.height = pixels.height;
+  picture.getContext('2d').putImageData(pixels, 0, 0);
+  part('.crop-verdict').textContent = info.words[label];
+  part('.crop-p').textContent = `${percent(pReal)} real, ${percent(1 - pReal)} fake`;
+  part('.crop').hidden = false;
 }
 
 /** @param {HTMLLIElement} card @param {string} sentence What is wrong with the file. */

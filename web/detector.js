@@ -14,7 +14,8 @@
  *
  * @typedef {object} Advice
  * @property {string} sentence For the person who chose the photo.
- * @property {{pReal: number, label: string}} [crop] The verdict on a small face alone, cut out as in the training data.
+ * @property {{pReal: number, label: string, pixels: ImageData}} [crop] The verdict on a small face alone, and what was
+ *   judged: cut out as in the training data.
  *
  * @typedef {object} Backend
  * @property {'wasm'|'webgl'|'webgpu'} name What computes.

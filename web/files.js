@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '48fe4eec4a5b';
+self.VERSION = '7021dcae329c';
 self.FILES = {
   "app.js": {
     "bytes": 8399,
@@ -14,8 +14,8 @@ self.FILES = {
     "sha256": "a9222ad353101c78267cb7e48c0ca384ef34b985918b17b8900b7f424f98b733"
   },
   "cards.js": {
-    "bytes": 5885,
-    "sha256": "90317a28bb21405da830dd5cb23df4bdc9832bbbd82be086bb2353451dddc66d"
+    "bytes": 6224,
+    "sha256": "4622f2112bbb3e79da79d43441c63838bc2b8cca15348ebd0d898eee0d05e419"
   },
   "checked.js": {
     "bytes": 2223,
@@ -26,8 +26,8 @@ self.FILES = {
     "sha256": "92b26927c6655271ee938880f619376f7bb0f9ef4fd32180c7a3dff90cd3855c"
   },
   "detector.js": {
-    "bytes": 4804,
-    "sha256": "c69db95d839f98b588ffd90422da0012dfafc1fe4052e160e3e89b621638b76a"
+    "bytes": 4849,
+    "sha256": "566e02d34b370f387aa81a3d21b93d28ea900bb81e5b9b48a2e85e5b70fa9382"
   },
   "faces.js": {
     "bytes": 13936,
@@ -50,8 +50,8 @@ self.FILES = {
     "sha256": "c304088851aea6b6b5ced1c720aaaeb5118cf4b39391062f185882e0ae6f6bee"
   },
   "index.html": {
-    "bytes": 5030,
-    "sha256": "8a0524548ef88f606ef1708252613977f0acf4879735df7e7b18a290a0745cb4"
+    "bytes": 5408,
+    "sha256": "45ac94f7b67c4b742778373d496a15bde157dcad06a6ab7be68b65377b462ab0"
   },
   "manifest.webmanifest": {
     "bytes": 833,
@@ -98,8 +98,8 @@ self.FILES = {
     "sha256": "c9e160007962b7e412c5ea801748c4424eaaf2b36672dfb9fd408794e01d4269"
   },
   "style.css": {
-    "bytes": 5183,
-    "sha256": "88423d596b3ba5783d3777f65707fe9155e18ad9303d10faad417dfab860106e"
+    "bytes": 5340,
+    "sha256": "0d572af3137455d78867230d30227810d98672a8111f888cacd27561366a2d84"
   },
   "tf.js": {
     "bytes": 286,
@@ -165,7 +165,7 @@ self.FILES = {
     "later": true
   },
   "worker.js": {
-    "bytes": 4080,
-    "sha256": "0fcdd94f3a85811eadbd1767477f148c9077963dbb4de1e88d21f97b6f54b3c7"
+    "bytes": 4115,
+    "sha256": "d5fd55adf4a6297ce3a9e4b9b7cd366ea30a1aa5018f449ada13ea6f8151493a"
   }
 };

@@ -77,8 +77,9 @@ async function advise() {
   const faces = await faceCheck.findFaces(pixels);
   const sentence = faceCheck.advice(faces, width, height);
   if (faceCheck.situation(faces, width, height) !== 'small') return sentence && { sentence };
-  const { pReal } = await look(await faceCheck.alignedCrop(pixels, faces[0]));
-  return { sentence, crop: { pReal, label: labelOf(pReal) } };
+  const crop = await faceCheck.alignedCrop(pixels, faces[0]);
+  const { pReal } = await look(crop);
+  return { sentence, crop: { pReal, label: labelOf(pReal), pixels: crop } };
 }
 
 const use = ({ backend }) => choose(tf, async (pixels) => (await look(pixels)).pReal, info.input.size, backend);
