@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import PAGE_MODEL, ROOT, Site, draw, encode
+from conftest import CHROMIUM_OPTIONS, PAGE_MODEL, ROOT, Site, draw, encode
 from PIL import Image
 from skimage import data
 
@@ -535,6 +535,23 @@ def test_webgl_can_be_chosen_gives_the_same_answer_and_is_remembered(site, conte
     assert judged(page, photo("a.jpg")) == [pytest.approx(expected, abs=BOUND)]
     opened(page, site.url)
     page.wait_for_selector("#backend-summary:text-matches('^WebGL, ')")
+
+
+def test_webgpu_gives_the_same_answer(small, playwright):
+    """In software, and with a small network, as that takes its time."""
+    options = "--enable-unsafe-webgpu --enable-features=Vulkan --use-vulkan=swiftshader --use-webgpu-adapter=swiftshader"
+    chromium = playwright.chromium.launch(
+        executable_path=shutil.which("chromium"), args=[*CHROMIUM_OPTIONS, *options.split()]
+    )
+    page = opened(chromium.new_page(), small.url)
+    [expected] = judged(page, photo("a.jpg"))
+    page.wait_for_selector("#backend-summary:text-matches('^WebAssembly, ')")
+    page.click("#settings > summary")
+    page.select_option("#backend", "webgpu")
+    page.wait_for_selector("#backend-summary:text-matches('^WebGPU, ')")
+    page.click("#clear")
+    assert judged(page, photo("a.jpg")) == [pytest.approx(expected, abs=BOUND)]
+    chromium.close()
 
 
 def test_a_backend_that_does_not_start_leaves_webassembly(site, context):

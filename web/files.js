@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '7021dcae329c';
+self.VERSION = 'a567a2dbe080';
 self.FILES = {
   "app.js": {
     "bytes": 8399,
@@ -98,8 +98,8 @@ self.FILES = {
     "sha256": "c9e160007962b7e412c5ea801748c4424eaaf2b36672dfb9fd408794e01d4269"
   },
   "style.css": {
-    "bytes": 5340,
-    "sha256": "0d572af3137455d78867230d30227810d98672a8111f888cacd27561366a2d84"
+    "bytes": 5365,
+    "sha256": "27b6c787daf00031696a3cdf14f846c4c5f25db5eecf6094e2182a83dd3f069b"
   },
   "tf.js": {
     "bytes": 286,
