@@ -539,7 +539,9 @@ def test_webgl_can_be_chosen_gives_the_same_answer_and_is_remembered(site, conte
 
 def test_webgpu_gives_the_same_answer(small, playwright):
     """In software, and with a small network, as that takes its time."""
-    options = "--enable-unsafe-webgpu --enable-features=Vulkan --use-vulkan=swiftshader --use-webgpu-adapter=swiftshader"
+    options = (
+        "--enable-unsafe-webgpu --enable-features=Vulkan --use-vulkan=swiftshader --use-webgpu-adapter=swiftshader"
+    )
     chromium = playwright.chromium.launch(
         executable_path=shutil.which("chromium"), args=[*CHROMIUM_OPTIONS, *options.split()]
     )
