@@ -421,17 +421,25 @@ def test_a_missing_model_is_named(copy, context):
 # Weights: progress, check, choice.
 
 
-def test_the_progress_bar_counts_real_bytes(site, context):
+def test_the_progress_bar_counts_real_bytes(copy, context):
+    folder = copy.folder / MODEL
+    graph = json.loads((folder / "model.json").read_text())
+    content = b"".join((folder / name).read_bytes() for name in graph["weightsManifest"][0]["paths"])
+    parts = {"first.bin": content[:700_000], "second.bin": content[700_000:]}
+    for name, part in parts.items():
+        (folder / name).write_bytes(part)
+    graph["weightsManifest"][0]["paths"] = list(parts)
+    (folder / "model.json").write_text(json.dumps(graph))
+    files = {path.name: sha256(path) for path in folder.iterdir()}
+    (folder / "detector.json").write_text(json.dumps(INFO | {"files": files}))
+
     release = threading.Event()
-    site.hook = lambda path: release.wait(30) and None if path.endswith(WEIGHTS[-1]) else None
-    sizes = {name: (WEB / MODEL / name).stat().st_size for name in WEIGHTS}
-    total = sum(sizes.values())
-    loaded = total - sizes[WEIGHTS[-1]]
+    copy.hook = lambda path: release.wait(30) and None if path.endswith("second.bin") else None
     page = context.new_page()
-    page.goto(site.url)
-    page.wait_for_selector(f"#status:text-is('Loading the model: {loaded / 1e6:.1f} of {total / 1e6:.1f} MB')")
+    page.goto(copy.url)
+    page.wait_for_selector(f"#status:text-is('Loading the model: 0.7 of {len(content) / 1e6:.1f} MB')")
     progress = page.locator("#progress")
-    assert [progress.evaluate("bar => bar.value"), progress.evaluate("bar => bar.max")] == [loaded, total]
+    assert [progress.evaluate("bar => bar.value"), progress.evaluate("bar => bar.max")] == [700_000, len(content)]
     release.set()
     page.wait_for_selector("#file:enabled", state="attached")
     assert not page.is_visible("#progress")
@@ -447,7 +455,7 @@ def test_a_damaged_weight_file_is_fetched_again_once(site, context):
     asked = []
 
     def hook(path):
-        if path.endswith(WEIGHTS[0]):
+        if path.endswith(f"{MODEL}/{WEIGHTS[0]}"):
             asked.append(path)
             return damaged(WEIGHTS[0]) if len(asked) == 1 else None
 
@@ -459,12 +467,12 @@ def test_a_damaged_weight_file_is_fetched_again_once(site, context):
 
 
 def test_a_weight_file_that_stays_damaged_is_reported(site, browser):
-    site.hook = lambda path: damaged(WEIGHTS[0]) if path.endswith(WEIGHTS[0]) else None
+    site.hook = lambda path: damaged(WEIGHTS[0]) if path.endswith(f"{MODEL}/{WEIGHTS[0]}") else None
     page = browser.new_page(service_workers="block")  # It would try too.
     page.goto(site.url)
     sentence = f"{WEIGHTS[0]} is damaged, even when fetched again; tell the page's owner."
     page.wait_for_selector(f'#status.error:text-is("{sentence}")')
-    assert sum(path.endswith(WEIGHTS[0]) for _, path in site.requests) == 2
+    assert sum(path.endswith(f"{MODEL}/{WEIGHTS[0]}") for _, path in site.requests) == 2
     assert page.is_disabled("#file")
     page.close()
 
@@ -519,7 +527,9 @@ def test_the_choice_of_models_shows_size_and_accuracy_and_loads_only_the_chosen_
     assert not [path for _, path in copy.requests if path.startswith("/models/other/") and path.endswith(".bin")]
     page.select_option("#model", index=1)
     page.wait_for_selector("#about:text-matches('^Model .other., ')")
-    assert len([path for _, path in copy.requests if path.startswith("/models/other/") and path.endswith(".bin")]) == 3
+    assert len(
+        [path for _, path in copy.requests if path.startswith("/models/other/") and path.endswith(".bin")]
+    ) == len(WEIGHTS)
     assert 0 < judged(page, photo("a.jpg"))[0] < 1
 
 
@@ -705,11 +715,12 @@ def test_everything_is_reached_by_keyboard(page):
     reached = []
     focused = "() => { const e = document.activeElement; return e.id || e.parentElement.id || e.tagName; }"
     outline = "() => getComputedStyle(document.activeElement.closest('.drop') ?? document.activeElement).outlineStyle"
-    for _ in range(6):
+    maps = page.locator(".evidence:visible input").count()  # None, if the model draws no map.
+    for _ in range(6 + maps):
         reached.append(page.evaluate(focused))
         assert page.evaluate(outline) != "none", reached
         page.keyboard.press("Tab")
-    assert reached == ["file", "use-camera", "csv", "clear", "table", "settings"]
+    assert reached == ["file", "use-camera", "csv", "clear", "table", *["INPUT"] * maps, "settings"]
     page.focus("#clear")
     page.keyboard.press("Enter")
     assert page.locator(".card").count() == 0
