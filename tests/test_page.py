@@ -168,7 +168,9 @@ def transfer_of(page, *files: dict):
 
 def test_a_card_shows_the_verdict_in_words_and_figures(page):
     [p_real] = judged(page, photo("a.jpg"))
-    words = INFO["words"]["real" if p_real >= INFO["threshold"] else "fake"]
+    band = INFO["unsure"]
+    is_unsure = band and band["low"] <= p_real < band["high"]
+    words = INFO["words"]["unsure" if is_unsure else "real" if p_real >= INFO["threshold"] else "fake"]
     assert page.inner_text(".card .verdict") == words
     assert page.inner_text(".card .real") == f"{100 * p_real:.1f} %"
     assert page.inner_text(".card .fake") == f"{100 * (1 - p_real):.1f} %"
