@@ -35,7 +35,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from conftest import CHROMIUM_OPTIONS, Site, draw, encode  # noqa: E402
 
-LATER = 8  # Verdicts after the first one of each load, on each photo.
+LATER = 12  # Verdicts after the first one of each load, on each photo.
 
 PAGE = """async ({ names, later }) => {
   const photos = await Promise.all(names.map(async (name) => (await fetch(name)).blob()));
@@ -44,9 +44,10 @@ PAGE = """async ({ names, later }) => {
   const detector = await loadDetector();
   const pReal = [(await detector.classify(photos[0])).pReal];
   const answer = { first: performance.now() - from };
-  for (const [index, photo] of photos.entries()) {
-    const times = (answer[names[index]] = { later: [], network: [], everything: [] });
-    for (let i = 0; i <= later; i++) {
+  for (const name of names) answer[name] = { later: [], network: [], everything: [] };
+  for (let i = 0; i < later; i++) {
+    for (const [index, photo] of photos.entries()) {
+      const times = answer[names[index]];
       const start = performance.now();
       const verdict = await detector.classify(photo);
       times.later.push(performance.now() - start);
@@ -75,16 +76,17 @@ ONNX = """async ({ names, later, size }) => {
   };
   const pReal = [(await judge(photos[0])).pReal];
   const answer = { first: performance.now() - from };
-  for (const [index, photo] of photos.entries()) {
-    const times = (answer[names[index]] = { later: [], network: [] });
-    for (let i = 0; i <= later; i++) {
+  for (const name of names) answer[name] = { later: [], network: [], everything: [] };
+  for (let i = 0; i < later; i++) {
+    for (const [index, photo] of photos.entries()) {
+      const times = answer[names[index]];
       const start = performance.now();
       const verdict = await judge(photo);
       times.later.push(performance.now() - start);
+      times.everything.push(performance.now() - start);
       times.network.push(verdict.milliseconds);
       pReal[index] = verdict.pReal;
     }
-    times.everything = times.later;
   }
   await session.release();
   return { ...answer, pReal };
