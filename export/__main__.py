@@ -47,7 +47,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("model", type=Path, help="folder that `convert` filled with a TensorFlow.js model")
     p.add_argument("run", type=Path)
     p.add_argument("--data", type=Path, default=verify.EXAMPLES, help="photos (default: the Space's examples)")
-    p.add_argument("--bound", type=float, default=verify.BOUND, help="largest accepted difference in P(real) (default: %(default)s)")
+    p.add_argument(
+        "--bound", type=float, default=verify.BOUND, help="largest accepted difference (default: %(default)s)"
+    )
     p.set_defaults(command=verify.verify)
 
     p = commands.add_parser("push", help="upload runs to the Hugging Face Hub as one commit")

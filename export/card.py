@@ -7,10 +7,19 @@ for Model Reporting", 2019, https://arxiv.org/abs/1810.03993.
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from huggingface_hub import EvalResult, ModelCard, ModelCardData, hf_hub_url
+from scipy.stats import binomtest
 
 DATASET = "xhlulu/140k-real-and-fake-faces"  # On Kaggle; its real half is FFHQ.
 LICENSE = "cc-by-nc-sa-4.0"  # FFHQ's: the weights are made from its photos.
+EXTRAS = {  # Further sources by the name of their folder: what they are, and whose rights bind.
+    "portraits-600": "Its real portraits are those of CIPLAB's [Real and Fake Face Detection]"
+    "(https://www.kaggle.com/datasets/ciplab/real-and-fake-face-detection), the real part only, taken as for research "
+    "alone; its fakes were made with MobileStyleGAN ([random-face](https://pypi.org/project/random-face/), Apache-2.0, "
+    "learnt from a StyleGAN2 of FFHQ). Both classes went through one chain of resizing and JPEG. The photographers "
+    "are others than FFHQ's.",
+}
 SPLITS = {"train": "training", "valid": "validation", "test": "test"}  # As people call them.
 
 
@@ -33,6 +42,7 @@ def model_card(
         loading(info, repo, revision, folder),
         data(info["provenance"]),
         figures(info),
+        other_sources(info.get("extra")),
         "\n".join(f"![{Path(name).stem}](plots/{name})" for name in plots),
         robustness(info.get("robustness")),
         failures(info),
@@ -82,12 +92,14 @@ def ordered(splits: dict) -> list[tuple[str, dict]]:
 
 
 def heading(info: dict, others: Sequence[str]) -> str:
+    size = info["input"]["size"]  # None for an ensemble.
+    to_size = f" to {size} x {size}" if size else ""
     lines = [
         f"# DeepFaceDetect: {info['name']}",
         "",
         "Tells real face photographs from faces that StyleGAN made. It takes RGB pixels from 0 to 255, of any height "
-        f"and width (its first layers resize to {info['input']['size']} x {info['input']['size']} and scale), and "
-        "answers with one number, P(real).",
+        f"and width (its first layers resize{to_size} and scale), and answers with one number, P(real)"
+        + (", and a map of what speaks for a fake." if info["evidence"] else "."),
     ]
     if others:
         links = ", ".join(f"[{name}]({name}/README.md)" for name in others)
@@ -120,6 +132,12 @@ def purpose(info: dict) -> str:
 def loading(info: dict, repo: str, revision: str, folder: str) -> str:
     """How to load it: two lines of Python after the imports, three of JavaScript."""
     options = "" if revision == "main" else f', revision="{revision}"'
+    outputs = "p_real, evidence" if info["evidence"] else "p_real"
+    evidence = (
+        " `evidence`, (1, rows, columns, 1), is from 0 to 1 and high where the photo speaks for a fake (Grad-CAM)."
+        if info["evidence"]
+        else ""
+    )
     return f"""## How to load it
 
 In Python, with the packages `keras`, `tensorflow`, `pillow` and `huggingface_hub`:
@@ -131,8 +149,10 @@ from huggingface_hub import hf_hub_download
 from PIL import Image
 
 model = keras.saving.load_model(hf_hub_download("{repo}", "{folder}model.keras"{options}), safe_mode=True)
-p_real = float(model.predict(np.asarray(Image.open("photo.png").convert("RGB"), "float32")[None])[0, 0])
+{outputs} = model.predict(np.asarray(Image.open("photo.png").convert("RGB"), "float32")[None])
 ```
+
+`p_real[0, 0]` is P(real).{evidence}
 
 In JavaScript, with [TensorFlow.js](https://www.npmjs.com/package/@tensorflow/tfjs) as `tf` and a loaded `<img>` as
 `photo`:
@@ -140,7 +160,7 @@ In JavaScript, with [TensorFlow.js](https://www.npmjs.com/package/@tensorflow/tf
 ```js
 const model = await tf.loadGraphModel('{hf_hub_url(repo, f"{folder}tfjs/model.json", revision=revision)}');
 const pixels = tf.expandDims(tf.cast(tf.browser.fromPixels(photo), 'float32'));
-const [pReal] = await model.predict(pixels).data();
+const [pReal] = await [model.predict(pixels)].flat().find((output) => output.rank === 2).data();
 ```
 
 Call it real from P(real) {info["threshold"]:.3f} on; `detector.json` holds this threshold and all other facts.
@@ -157,6 +177,7 @@ def data(provenance: dict) -> str:
     ]
     options = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in provenance["options"].items())
     versions = ", ".join(f"{name} {version}" for name, version in provenance["versions"].items())
+    extras = "".join(f"\n`{name}`: {EXTRAS[name]}\n" for name in dataset["names"] if name in EXTRAS)
     return f"""## Training data
 
 This model learnt from the images in {", ".join(f"`{name}`" for name in dataset["names"])}
@@ -170,24 +191,26 @@ The project is made for the Kaggle set [{DATASET}](https://www.kaggle.com/datase
 [FFHQ](https://github.com/NVlabs/ffhq-dataset) (NVIDIA, collected from Flickr), which is under
 [CC BY-NC-SA 4.0](https://creativecommons.org/licenses/by-nc-sa/4.0/); its fakes were made by StyleGAN, itself trained
 on FFHQ. The weights are passed on under the same licence, the project's code under MIT.
-
+{extras}
 Trained with {options}; {versions}."""
 
 
 def figures(info: dict) -> str:
-    """The splits' figures, with 95% Wilson intervals where one is known."""
+    """The splits' figures, with 95% intervals."""
     rows, details = [], []
     for split, of_split in ordered(info["metrics"]):
         at = of_split["at_threshold"]
         low, high = at["accuracy_interval_95"]
+        bottom, top = auc_interval(of_split["roc_auc"], *of_split["images"].values())
         rows.append(
             f"| {SPLITS[split]} | {sum(of_split['images'].values())} | "
             f"{at['accuracy']:.1%} ({low:.1%} to {high:.1%}) | "
-            f"{of_split['roc_auc']:.3f} | {of_split['average_precision']:.3f} | {of_split['equal_error_rate']:.1%} |"
+            f"{of_split['roc_auc']:.3f} ({bottom:.3f} to {top:.3f}) | {of_split['average_precision']:.3f} | "
+            f"{of_split['equal_error_rate']:.1%} |"
         )
         details += [
             f"| {SPLITS[split]} | {name} | {of_class['support']:.0f} | {of_class['precision']:.1%} | "
-            f"{of_class['recall']:.1%} | {of_class['f1']:.3f} |"
+            f"{with_interval(of_class['recall'], of_class['support'])} | {of_class['f1']:.3f} |"
             for name, of_class in at["classes"].items()
         ]
     note = ""
@@ -200,7 +223,7 @@ def figures(info: dict) -> str:
     return f"""## Figures
 
 Of the images named above and no others: they are not figures of the full 140,000-image set unless that is the set
-named there. In brackets the 95% Wilson interval.{note}{calibrated}
+named there. In brackets 95% intervals: Wilson's for shares, Hanley and McNeil's (1982) for ROC AUC.{note}{calibrated}
 
 | split | images | accuracy | ROC AUC | average precision (fake) | equal error rate |
 | --- | ---: | ---: | ---: | ---: | ---: |
@@ -209,6 +232,48 @@ named there. In brackets the 95% Wilson interval.{note}{calibrated}
 | split | class | images | precision | recall | F1 |
 | --- | --- | ---: | ---: | ---: | ---: |
 {chr(10).join(details)}"""
+
+
+def with_interval(share: float, count: float) -> str:
+    """A share of ``count`` images, with its 95% Wilson interval."""
+    interval = binomtest(round(share * count), round(count)).proportion_ci(0.95, method="wilson")
+    return f"{share:.1%} ({interval.low:.1%} to {interval.high:.1%})"
+
+
+def auc_interval(auc: float, fakes: int, reals: int) -> tuple[float, float]:
+    """95% interval of an area under the ROC curve (Hanley & McNeil, Radiology, 1982), within 0..1."""
+    by_fakes, by_reals = auc / (2 - auc) - auc**2, 2 * auc**2 / (1 + auc) - auc**2
+    variance = (auc * (1 - auc) + (fakes - 1) * by_fakes + (reals - 1) * by_reals) / (fakes * reals)
+    half = 1.96 * np.sqrt(variance)
+    return max(auc - half, 0), min(auc + half, 1)
+
+
+def other_sources(extra: dict | None) -> str:
+    """Figures on other collections, at the same threshold; nothing where none was tried."""
+    if not extra:
+        return ""
+    rows = []
+    for name, found in extra.items():
+        cells = {class_name: "" for class_name in ("fake", "real")} | {
+            class_name: with_interval(share, found["images"][class_name])
+            for class_name, share in found["accuracy"].items()
+        }
+        area = ""
+        if "all" in found:
+            low, high = auc_interval(found["all"]["roc_auc"], found["images"]["fake"], found["images"]["real"])
+            area = f"{found['all']['roc_auc']:.3f} ({low:.3f} to {high:.3f})"
+        rows.append(f"| {name} | {sum(found['images'].values())} | {cells['fake']} | {cells['real']} | {area} |")
+    return "\n".join(
+        [
+            "## Other sources",
+            "",
+            "Collections that it did not learn from, unless they are named under training data:",
+            "",
+            "| source | images | fakes called fake | real photos called real | ROC AUC |",
+            "| --- | ---: | ---: | ---: | ---: |",
+            *rows,
+        ]
+    )
 
 
 def robustness(table: dict | None) -> str:
@@ -222,7 +287,12 @@ def robustness(table: dict | None) -> str:
         for size, values in zip(table["sizes"], table["roc_auc"])
     ]
     intro = "ROC AUC when the images are made smaller and saved as JPEG again:"
-    return "\n".join(["## Robustness", "", intro, "", head, rule, *rows])
+    lines = ["## Robustness", "", intro, "", head, rule, *rows]
+    for name, unit in (("blur", "Gaussian blur of {} pixels"), ("noise", "noise of {} levels of 255")):
+        if found := table.get(name):
+            told = ", ".join(f"{unit.format(strength)} {value:.3f}" for strength, value in found.items())
+            lines += ["", f"ROC AUC with {told} (standard deviations)."]
+    return "\n".join(lines)
 
 
 def failures(info: dict) -> str:
@@ -230,11 +300,21 @@ def failures(info: dict) -> str:
     [(split, of_split), *_] = ordered(info["metrics"])
     (fake_right, fake_wrong), (real_wrong, real_right) = of_split["at_threshold"]["confusion_matrix"]
     measured = "; how much is in the table above" if "robustness" in info else "; how much was not measured"
+    generators = "StyleGAN" + " and MobileStyleGAN" * ("portraits-600" in info["provenance"]["dataset"]["names"])
+    missed = {
+        name: 1 - found["accuracy"]["fake"]
+        for name, found in info.get("extra", {}).items()
+        if "fake" in found["accuracy"]
+    }
+    elsewhere = ""
+    if missed:
+        worst = max(missed, key=missed.get)
+        elsewhere = f"Of the fakes of `{worst}` it missed {missed[worst]:.1%}. "
     return f"""## Known failures
 
 - On the {SPLITS[split]} split it called {real_wrong} of {real_wrong + real_right} real photos fake, and {fake_wrong} of
   {fake_wrong + fake_right} fakes real.
-- It has seen fakes of StyleGAN only. How it does on other generators (diffusion models, face swaps, retouching) was not
+- It has seen fakes of {generators} only. {elsewhere}How it does on diffusion models, face swaps and retouching was not
   measured; do not expect it to work there.
 - It answers for any picture. Without one large, upright, centred face, as in FFHQ, the number means nothing.
 - Shrinking, sharpening, screenshots and messengers' compression change the traces that it looks for{measured}.

@@ -30,15 +30,17 @@ def convert(args: argparse.Namespace) -> None:
     """Fill ``args.out`` with the model files and their detector.json; what stood there is replaced at the end.
 
     Raises:
-        run.RunError: the run is unfinished or was not evaluated.
+        run.RunError: the run is unfinished, was not evaluated or can't be converted.
         data.DataError, verify.VerifyError: as in `precision.choose`, for ``args.precision`` "auto".
     """
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     model = run.load_model(args.run)
+    has_evidence = True
     try:
         model = with_evidence(model)
     except EvidenceError as error:
+        has_evidence = False
         print(error)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
 
@@ -50,7 +52,7 @@ def convert(args: argparse.Namespace) -> None:
             else:
                 run.save_model(model, folder / run.MODEL)
                 deflate(folder / run.MODEL)
-            run.write_json(folder / detector.DETECTOR, detector.describe(args.run, stored_as, folder))
+            run.write_json(folder / detector.DETECTOR, detector.describe(args.run, stored_as, folder, has_evidence))
             return folder
 
         if args.precision == AUTO:
@@ -78,11 +80,18 @@ def to_tfjs(model: keras.Model, folder: Path, stored_as: str) -> None:
         model: the network.
         folder: where to write; made if missing.
         stored_as: how tensors of at least `LARGE` numbers are stored; the others stay float32.
+
+    Raises:
+        run.RunError: TensorFlow.js lacks an operation of the network; the message names it.
     """
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as saved, tempfile.TemporaryDirectory() as plain:
         model.export(saved, format="tf_saved_model", verbose=False)
-        convert_tf_saved_model(saved, plain)
+        try:
+            convert_tf_saved_model(saved, plain)
+        except ValueError as error:
+            reason = " ".join(str(error).split())
+            raise run.RunError(f"{model.name} can't be converted to TensorFlow.js: {reason}.") from error
         graph = json.loads((Path(plain) / GRAPH).read_text())
         [group] = read_weights(graph["weightsManifest"], plain)
     large = [entry for entry in group if entry["data"].size >= LARGE]

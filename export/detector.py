@@ -16,16 +16,18 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def describe(source: Path, precision: str, folder: Path) -> dict:
+def describe(source: Path, precision: str, folder: Path, has_evidence: bool) -> dict:
     """Describe the model files in ``folder``, made from the run ``source``.
 
     Args:
         source: an evaluated run folder.
         precision: how the weights are stored, one of `precision.PRECISIONS`.
         folder: its files are listed with their hashes.
+        has_evidence: whether the network has an evidence map beside P(real).
 
     Returns:
-        classes (the index is the label; the model's output is P of the last), words (verdicts for people),
+        classes (the index is the label; the model's output of rank 2 is P of the last), evidence (whether it has an
+        output of rank 4 too, see `export.evidence`), words (verdicts for people),
         input (what the graph does to raw pixels, and which files a reader accepts), threshold, unsure
         (the band of P(real) around it), temperature (part of the graph already), metrics of each evaluated
         split, extra and robustness where they were measured, provenance, files {name: sha256}.
@@ -41,6 +43,7 @@ def describe(source: Path, precision: str, folder: Path) -> dict:
         "name": config["model"],
         "classes": list(CLASS_NAMES),
         "words": WORDS,
+        "evidence": has_evidence,
         "input": {
             "channels": "RGB",
             "range": [0, 255],

@@ -1,10 +1,10 @@
 """What in a photo speaks for a fake: a second output beside P(real), computed by the graph itself.
 
 The map is Grad-CAM (Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
-Localization", 2017, https://arxiv.org/abs/1610.02391) on the last pooled feature map, for the logit of "fake". From that
-map on, the networks are linear but for ReLU. So the gradient needs no gradient operation, which TensorFlow.js' graphs
-can't hold: each place of the map goes through the same layers as the pooled features, without biases, and past each
-ReLU where the photo's own features pass it.
+Localization", 2017, https://arxiv.org/abs/1610.02391) on the last pooled feature map, for the logit of "fake". From
+that map on, the networks are linear but for ReLU. So the gradient needs no gradient operation, which TensorFlow.js'
+graphs can't hold: each place of the map goes through the same layers as the pooled features, without biases, and past
+each ReLU where the photo's own features pass it.
 """
 
 import keras
@@ -46,7 +46,8 @@ def with_evidence(model: keras.Model) -> keras.Model:
         if isinstance(layer, layers.Dropout) or type(layer).__name__ == "ConvertToTensor":
             return args[0]
         if isinstance(layer, layers.Dense) and layer.activation != keras.activations.linear:
-            return call(layers.Activation(layer.activation, name=f"{layer.name}_activation"), call(linear(layer), *args))
+            activation = layers.Activation(layer.activation, name=f"{layer.name}_activation")
+            return call(activation, call(linear(layer), *args))
         if isinstance(layer, layers.BatchNormalization):
             kwargs["training"] = False  # As its nested network was called.
         inputs = keras.tree.flatten(args)

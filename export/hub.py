@@ -95,6 +95,7 @@ def push(args: argparse.Namespace) -> None:
         if args.space:
             # Before the files, so that the Space starts only once, with the model that belongs to them.
             api.add_space_variable(args.space, "DETECTOR_REPO", f"{args.repo}@{commit.oid}")
+            pin_space(space, args.repo, served_files(model), commit.oid)
             upload = api.upload_folder(
                 repo_id=args.space,
                 repo_type="space",
@@ -155,11 +156,23 @@ def stage_run(source: Path, target: Path) -> None:
         shutil.copy(plot, target / run.PLOTS)
 
 
+def served_files(folder: Path) -> list[str]:
+    """What the Space fetches of a staged repository; see ``models_folder`` in space/detector.py."""
+    return [name for name in files_of(folder) if name.endswith((run.MODEL, DETECTOR))]
+
+
 def stage_space(folder: Path, repo: str) -> None:
-    """Copy ``space/`` without its model, which the Space fetches from ``repo``, and without hidden files."""
-    shutil.copytree(ROOT / "space", folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "model"))
+    """Copy ``space/`` without its models, which the Space fetches from ``repo``, and without hidden files."""
+    shutil.copytree(ROOT / "space", folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "model", "models"))
     description = SpaceCard.load(folder / CARD)
     description.data.models = [repo]
+    description.save(folder / CARD)
+
+
+def pin_space(folder: Path, repo: str, names: list[str], commit: str) -> None:
+    """Let the Hub fetch the models' files while it builds the Space, at just this commit."""
+    description = SpaceCard.load(folder / CARD)
+    description.data.preload_from_hub = [f"{repo} {','.join(names)} {commit}"]
     description.save(folder / CARD)
 
 

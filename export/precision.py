@@ -51,7 +51,7 @@ def choose(source: Path, root: Path, make: Callable[[str], Path]) -> tuple[str, 
                 "accepted": bool(abs(accuracy - before) <= ACCURACY_LOSS and differences.max() <= DIFFERENCE),
             }
         )
-        print(markdown(rows[-1:]) if len(rows) == 1 else markdown(rows[-1:]).splitlines()[-1], flush=True)
+    print(markdown(rows))
     accepted = [row for row in rows if row["accepted"]]
     if not accepted:
         raise verify.VerifyError(f"No form of {source} answers as it does; see the table above.")

@@ -13,6 +13,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 from tensorflowjs.quantization import dequantize_weights, quantize_weights
 
@@ -29,16 +30,22 @@ def quantize(args: argparse.Namespace) -> None:
     out = Path(args.out)
     if out.exists():
         raise run.RunError(f"{out} exists; choose another --out.")
-    model = folded(run.load_model(args.run))
-    equalize(model)
-    for variable in filter(is_large, model.weights):
-        variable.assign(round_to_uint8(np.asarray(variable)))
+    model = rounded(run.load_model(args.run))
     out.mkdir(parents=True)
     run.save_model(model, out / run.MODEL)
     deflate(out / run.MODEL)
     run.write_json(out / run.CONFIG, run.read_json(args.run, run.CONFIG) | {"weights": "rounded to uint8"})
     shutil.copy(args.run / run.HISTORY, out)
     print(f"{out / run.MODEL}: {(out / run.MODEL).stat().st_size / 1e6:.1f} MB")
+
+
+def rounded(model: keras.Model) -> keras.Model:
+    """Nearly the same network, pixels to P(real), whose large tensors take 256 values each."""
+    model = folded(model)
+    equalize(model)
+    for variable in filter(is_large, model.weights):
+        variable.assign(round_to_uint8(np.asarray(variable)))
+    return model
 
 
 def round_to_uint8(weights: np.ndarray) -> np.ndarray:

@@ -2,17 +2,24 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from conftest import ROOT, draw
+from keras import layers
+from scipy.special import logit
+from tensorflowjs.read_weights import read_weights
+from test_agreement import torture
+from test_evidence import PIXELS, random_network
 
 import export.__main__ as export
-from export import vendor
+from export import convert, fold, precision, quantize, vendor
 from export.quantize import round_to_uint8
 from train import data, models, photo, run, spec
 
@@ -113,6 +120,78 @@ def test_uint8_shards_hold_the_rounded_weights(quantized, tmp_path):
     np.testing.assert_allclose(dense.reshape(expected.shape), expected, atol=1e-6)
 
 
+def dequantized(folder: Path) -> list[np.ndarray]:
+    """The tensors of a TensorFlow.js model that are stored in few levels, as it computes with them."""
+    graph = json.loads((folder / "model.json").read_text())
+    [group] = graph["weightsManifest"]
+    few = {weight["name"] for weight in group["weights"] if "quantization" in weight}
+    return [entry["data"] for entry in read_weights([group], folder, flatten=True) if entry["name"] in few]
+
+
+def test_a_graph_in_uint8_holds_the_rounded_weights_past_batch_normalization(tmp_path):
+    """The converter multiplies BatchNormalization into weights, so that rounded ones would not stay rounded."""
+    model = random_network("residual")
+    rounded = quantize.rounded(model)
+    p_real = [network.predict(PIXELS, verbose=0) for network in (model, rounded)]
+    assert np.abs(p_real[0] - p_real[1]).max() < 0.02
+    convert.to_tfjs(rounded, tmp_path, "uint8")
+    found = dequantized(tmp_path)
+    expected = [np.asarray(variable) for variable in rounded.weights if fold.is_large(variable)]
+    assert len(found) == len(expected) == 6
+    for kernel in expected:
+        nearest = min(np.abs(kernel - other).max() for other in found if other.shape == kernel.shape)
+        assert nearest < 1e-6 * np.abs(kernel).max()
+
+
+def separable_network() -> keras.Model:
+    """Convolutions of every kind, with normalization of very uneven channels, as training leaves it in Xception."""
+    keras.utils.set_random_seed(0)
+    random = np.random.default_rng(0)
+    pixels = keras.Input((20, 20, 3), name="pixels")
+    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(8, 3, use_bias=False)(pixels)))
+    shortcut = layers.BatchNormalization()(layers.Conv2D(12, 1)(x))
+    x = layers.BatchNormalization()(layers.SeparableConv2D(16, (3, 1), padding="same", use_bias=False)(x))
+    x = layers.SeparableConv2D(12, (3, 1), padding="same")(layers.Activation("relu")(x))
+    x = layers.Add()([layers.BatchNormalization(scale=False, center=False)(x), shortcut])
+    x = layers.BatchNormalization()(layers.DepthwiseConv2D((3, 1))(layers.MaxPooling2D()(x)))
+    x = layers.Dropout(0.5)(layers.GlobalAveragePooling2D()(layers.BatchNormalization()(layers.ReLU()(x))))
+    model = keras.Model(pixels, layers.Dense(1, activation="sigmoid", name=models.P_REAL)(x))
+    for variable in model.weights:
+        if variable.name in ("gamma", "moving_variance"):
+            variable.assign(10 ** random.uniform(-1.5, 0.5, variable.shape))
+        elif variable.name in ("bias", "beta", "moving_mean"):
+            variable.assign(random.normal(0, 0.3, variable.shape))
+    return model
+
+
+def test_equalizing_changes_ranges_and_no_answer(monkeypatch):
+    monkeypatch.setattr(fold, "LARGE", 100)  # All but the depthwise kernels and the shortcut.
+    model = separable_network()
+    pixels = np.random.default_rng(1).uniform(-1, 1, (8, 20, 20, 3)).astype("float32")
+    before = logit(model.predict(pixels, verbose=0).astype(float))
+    folded = fold.folded(model)
+    norms = [layer for layer in folded.layers if isinstance(layer, layers.BatchNormalization)]
+    assert len(norms) == 1  # The one behind a ReLU, where there is no convolution to multiply it into.
+    fold.equalize(folded)
+    np.testing.assert_allclose(logit(folded.predict(pixels, verbose=0).astype(float)), before, rtol=1e-3, atol=1e-3)
+    assert model.count_params() > folded.count_params()
+
+    def rounding_error(network):
+        for variable in filter(fold.is_large, network.weights):
+            variable.assign(round_to_uint8(np.asarray(variable)))
+        return np.abs(logit(network.predict(pixels, verbose=0).astype(float)) - before).mean()
+
+    assert rounding_error(folded) < 0.5 * rounding_error(fold.folded(model))
+
+
+def test_a_network_that_tensorflow_js_cant_compute_says_why(tmp_path):
+    pixels = keras.Input((8, 8, 3))
+    means = keras.ops.mean(pixels, axis=(1, 2))[:, :, None] * np.eye(3, dtype="float32") + np.eye(3, dtype="float32")
+    roots = layers.Flatten()(keras.ops.cholesky(means))
+    with pytest.raises(run.RunError, match="odd can't be converted to TensorFlow.js: Unsupported Ops.*Cholesky"):
+        convert.to_tfjs(keras.Model(pixels, layers.Dense(1)(roots), name="odd"), tmp_path, "float32")
+
+
 def test_vendored_copies_are_their_sources():
     for folder, sources in vendor.COPIES.items():
         for source in sources:
@@ -120,19 +199,20 @@ def test_vendored_copies_are_their_sources():
         assert json.loads((folder / vendor.PACKAGES).read_text()) == vendor.packages(folder)
 
 
-@pytest.mark.parametrize("folder", ["space/model", "web/model"])
-def test_the_repositorys_models_are_described(folder):
-    info = json.loads((ROOT / folder / "detector.json").read_text())
-    for name, expected in info["files"].items():
-        assert hashlib.sha256((ROOT / folder / name).read_bytes()).hexdigest() == expected
-    assert info["classes"] == list(spec.CLASS_NAMES) and info["words"] == spec.WORDS
-    assert info["input"]["size"] == spec.INPUT_SIZE and info["precision"] == "uint8"
-    assert set(info["metrics"]) == set(data.SPLITS) - {"train"}
-
-
-def test_the_repositorys_weights_stay_under_40_megabytes():
-    size = sum(path.stat().st_size for folder in ("space/model", "web/model") for path in (ROOT / folder).iterdir())
-    assert size < 40e6
+@pytest.mark.parametrize("place", ["space", "web"])
+def test_the_repositorys_models_are_described_and_stay_under_40_megabytes(place):
+    described = [*(ROOT / place).glob("model/detector.json"), *(ROOT / place).glob("models/*/detector.json")]
+    size = 0
+    for path in described:
+        info = json.loads(path.read_text())
+        for name, expected in info["files"].items():
+            assert hashlib.sha256((path.parent / name).read_bytes()).hexdigest() == expected
+            size += (path.parent / name).stat().st_size
+        assert info["classes"] == list(spec.CLASS_NAMES) and info["words"] == spec.WORDS
+        assert info["input"]["size"] == info["provenance"]["input_size"]
+        assert info["precision"] in precision.PRECISIONS
+        assert set(info["metrics"]) == set(data.SPLITS) - {"train"}
+    assert described and 0 < size < 40e6
 
 
 def in_own_process(*argv) -> subprocess.CompletedProcess:
@@ -158,6 +238,20 @@ def test_verify_accepts_the_copy_and_names_what_differs(quantized, tmp_path):
     assert refused.returncode == 2 and "they differ by more than 0.0001" in refused.stderr
 
 
+def test_verify_accepts_every_kind_of_file_that_people_have(tmp_path):
+    """The model that the page loads first, against the Space's Keras file of the same network."""
+    [folder, *_] = json.loads((ROOT / "web/models.json").read_text())
+    (tmp_path / "run").mkdir()
+    shutil.copy(ROOT / "space" / folder / run.MODEL, tmp_path / "run")
+    (tmp_path / "photos").mkdir()
+    files = torture()
+    for name, content in files.items():
+        (tmp_path / "photos" / name).write_bytes(content)
+    result = in_own_process("verify", ROOT / "web" / folder, tmp_path / "run", "--data", tmp_path / "photos")
+    assert result.returncode == 0, result.stderr
+    assert f"{len(files)} files: largest |difference in P(real)|" in result.stdout
+
+
 def test_auto_keeps_the_smallest_form_that_answers_alike(trained, dataset, tmp_path):
     result = in_own_process("convert", trained, "--out", tmp_path / "m", "--precision", "auto", "--data", dataset)
     assert result.returncode == 0, result.stderr
@@ -169,3 +263,5 @@ def test_auto_keeps_the_smallest_form_that_answers_alike(trained, dataset, tmp_p
     accepted = [row for row in rows.values() if row["accepted"]]
     assert info["precision"] == min(accepted, key=lambda row: row["bytes"])["precision"] != "float32"
     assert all(row["largest_difference"] <= 0.01 for row in accepted)
+    assert precision.markdown(info["precisions"]) in result.stdout
+    assert info["evidence"]

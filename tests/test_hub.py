@@ -15,6 +15,7 @@ import hub_standin
 import keras
 import numpy as np
 import pytest
+import yaml
 from conftest import ROOT, draw
 from hub_standin import Cut, Dropped, Hub, Refusal
 from huggingface_hub import ModelCard, constants
@@ -149,7 +150,7 @@ def test_a_push_is_one_commit_of_just_these_files(published, tiny):
     assert repository.titles == ["initial commit", "Upload tiny"]
     files = repository.files()
     assert files.keys() == PUBLISHED
-    for name in ("model.keras", "config.json", "metrics.json", "history.csv", "plots/roc.png"):
+    for name in ("config.json", "metrics.json", "history.csv", "plots/roc.png"):
         assert files[name] == (tiny / name).read_bytes()
     assert b"This stays here." not in b"".join([*files.values(), *hub.storage.values()])
     assert f"pushed: {hub.url}/someone/tiny/commit/{repository.branches['main']}" in hub.stdout
@@ -209,11 +210,13 @@ def test_the_cards_lines_of_python_run(published, tiny, photo):
     lines = code(published, "python")
     assert len(lines.split("\n\n")[1].strip().splitlines()) == 2
     result = subprocess.run(
-        [sys.executable, "-c", lines + "print('P(real)=', p_real)"],
+        [sys.executable, "-c", lines + "print('P(real)=', p_real[0, 0], evidence.shape)"],
         cwd=photo.parent, env=environment(hub, home), capture_output=True, text=True,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert float(result.stdout.split("P(real)=")[1]) == pytest.approx(expected_p_real(tiny, photo), abs=BOUND)
+    found, shape = result.stdout.split("P(real)=")[1].split(maxsplit=1)
+    assert shape.strip() == "(1, 56, 56, 1)"
+    assert float(found) == pytest.approx(expected_p_real(tiny, photo), abs=BOUND)
 
 
 def test_the_cards_lines_of_javascript_run(published, tiny, photo, playwright):
@@ -270,8 +273,22 @@ def test_the_card_shows_what_else_was_measured(published):
         "robustness": {"sizes": [256, 64], "qualities": [95, 50], "roc_auc": [[0.9, 0.8], [0.7, 0.61]]},
         "unsure": {"low": 0.4, "high": 0.6, "coverage": 0.75, "accuracy": 0.875, "measured_on": "test"},
         "temperature": 1.5,
-    }
+        "extra": {
+            "elsewhere": {
+                "images": {"fake": 40, "real": 60}, "accuracy": {"fake": 0.75, "real": 0.9}, "all": {"roc_auc": 0.8},
+            },
+            "portraits": {"images": {"real": 100}, "accuracy": {"real": 0.5}},
+        },
+    }  # fmt: skip
+    info["robustness"] |= {"blur": {"1.0": 0.81}, "noise": {"5.0": 0.72}}
+    info["provenance"]["dataset"]["names"].append("portraits-600")
     text = card.model_card(info, "someone/tiny", "main").text
+    # Wilson's and Hanley and McNeil's formulas, worked out by hand.
+    assert "| elsewhere | 100 | 75.0% (59.8% to 85.8%) | 90.0% (79.9% to 95.3%) | 0.800 (0.707 to 0.893) |" in text
+    assert "| portraits | 100 |  | 50.0% (40.4% to 59.6%) |  |" in text
+    assert "Gaussian blur of 1.0 pixels 0.810" in text and "noise of 5.0 levels of 255 0.720" in text
+    assert "Of the fakes of `elsewhere` it missed 25.0%." in text and "StyleGAN and MobileStyleGAN only" in text
+    assert "CIPLAB" in text and "Apache-2.0" in text
     assert "| 64 pixels | 0.700 | 0.610 |" in text
     assert 'From P(real) 0.400 up to 0.600 the answer is "unsure".' in text
     assert "75.0% of the test images, 87.5%" in text
@@ -290,7 +307,7 @@ def test_a_dry_run_lists_the_files_without_network(hub, command, tiny):
     assert status == 0 and hub.requests == []
     listed = {name: int(size.replace(",", "")) for size, name in re.findall(r"^ +([\d,]+)  (\S+)$", out, re.MULTILINE)}
     assert listed.keys() > PUBLISHED - {".gitattributes"}
-    assert listed["model.keras"] == (tiny / "model.keras").stat().st_size
+    assert listed["metrics.json"] == (tiny / "metrics.json").stat().st_size
     assert "app.py" in listed and not any("model/" in name or ".venv" in name for name in listed)
 
 
@@ -376,6 +393,7 @@ def test_the_space_serves_the_commit_just_made(hub, command, tiny, photo, tmp_pa
     assert space.sdk == "gradio" and len(space.titles) == 2
     pinned = space.variables["DETECTOR_REPO"]["value"]
     assert pinned == f"someone/tiny@{repository.branches['main']}"
+    commit = repository.branches["main"]
     repository.write("model.keras", b"A later commit, which the Space must not load.")
 
     files = space.files()
@@ -384,19 +402,24 @@ def test_the_space_serves_the_commit_just_made(hub, command, tiny, photo, tmp_pa
         (tmp_path / "app" / name).write_bytes(content)
     assert "app.py" in files and not any(name.startswith(("model/", ".venv")) for name in files)
     assert ModelCard(files["README.md"].decode()).data.to_dict()["models"] == ["someone/tiny"]
+    front_matter = yaml.safe_load(files["README.md"].decode().split("---")[1])
+    assert front_matter["preload_from_hub"] == [f"someone/tiny detector.json,model.keras,tfjs/detector.json {commit}"]
     lines = """if True:
         import sys
         from detector import Detector, find_models, models_folder
         from vendor.photo import read_photo
         [folder] = find_models(models_folder()).values()
-        print('P(real)=', Detector(folder).look(read_photo(sys.argv[1]))[0])
+        p_real, evidence = Detector(folder).look(read_photo(sys.argv[1]))
+        print('P(real)=', p_real, evidence.shape)
     """
     result = subprocess.run(
         [sys.executable, "-c", lines, photo], cwd=tmp_path / "app", capture_output=True, text=True,
         env=environment(hub, tmp_path / "spacehome") | {"DETECTOR_REPO": pinned},
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert float(result.stdout.split("P(real)=")[1]) == pytest.approx(expected_p_real(tiny, photo), abs=BOUND)
+    found, shape = result.stdout.split("P(real)=")[1].split(maxsplit=1)
+    assert shape.strip() == "(56, 56)"
+    assert float(found) == pytest.approx(expected_p_real(tiny, photo), abs=BOUND)
 
 
 @pytest.mark.parametrize(
@@ -578,7 +601,6 @@ def test_a_full_disk_leaves_nothing(hub, command, tiny, tmp_path, published, mon
 def test_a_trained_run_is_published_and_pulled(hub, command, trained, tmp_path):
     assert command("push", trained, "--repo", "someone/custom")[0] == 0
     files = hub.repositories["models/someone/custom"].files()
-    assert files["model.keras"] == (trained / "model.keras").read_bytes()
     assert not any(name.startswith(("checkpoints", "scores")) for name in files)
     assert b"| training | 12 | 12 |" in files["README.md"]
     assert command("pull", "--repo", "someone/custom", "--out", tmp_path / "pulled")[0] == 0
