@@ -65,8 +65,8 @@ def convert(args: argparse.Namespace) -> None:
         if out.exists():
             shutil.rmtree(out)
         folder.rename(out)
-    if (out.parent / listing.LISTING).exists():
-        listing.write_listing(out.parent)
+    for page in (folder for folder in out.parents if (folder / listing.LISTING).exists()):
+        listing.write_listing(page)
     size = sum(path.stat().st_size for path in out.iterdir())
     print(f"{out}: {', '.join(path.name for path in sorted(out.iterdir()))}; {size / 1e6:.1f} MB")
 

@@ -1,5 +1,6 @@
 """Convert BlazeFace from TensorFlow Lite to TensorFlow.js, so that the page runs the very network of the Space."""
 
+import json
 import tempfile
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def convert(tflite: Path, folder: Path) -> None:
         module.run = rebuild(tflite)
         tf.saved_model.save(module, saved)
         convert_tf_saved_model(saved, str(folder), quantization_dtype_map={"float16": "*"})
+    graph = folder / "model.json"  # Its keys come in any order; sorted, the same network is the same file.
+    graph.write_text(json.dumps(json.loads(graph.read_text()), sort_keys=True))
 
 
 def rebuild(tflite: Path) -> tf.types.experimental.PolymorphicFunction:

@@ -12,7 +12,8 @@ from export.detector import sha256
 
 LISTING = "files.js"
 UNLISTED = {LISTING, "sw.js", "README.md"}  # The service worker and its list are the browser's own business.
-LATER = ("tf-backend-webgl.es2017.min.js", "tfjs-backend-wasm.wasm")  # For few; stored once they are first used.
+# For few; stored once they are first used.
+LATER = ("tf-backend-webgl.es2017.min.js", "tf-backend-webgpu.es2017.min.js", "tfjs-backend-wasm.wasm")
 
 
 def list_files(web: Path) -> dict[str, dict]:

@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 from export import faces
+from export.detector import sha256
 from export.listing import write_listing
 
 ROOT = Path(__file__).parent.parent
@@ -28,12 +29,15 @@ COPIES = {
         NODE / "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm",
         NODE / "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
         NODE / "@tensorflow/tfjs-backend-webgl/dist/tf-backend-webgl.es2017.min.js",
+        NODE / "@tensorflow/tfjs-backend-webgpu/dist/tf-backend-webgpu.es2017.min.js",
         ROOT / "space/faces.json",
     ],
+    ROOT / "web/vendor/pngjs": [NODE / "pngjs/browser.js"],
     ROOT / "space/vendor": [ROOT / "train/photo.py", BLAZEFACE],
 }
 CONVERTED = {ROOT / "web/vendor/blazeface": BLAZEFACE}
 PACKAGES = "packages.json"
+FACE_CHECK = "face-check.json"
 
 
 def vendor(args: argparse.Namespace) -> None:
@@ -45,7 +49,17 @@ def vendor(args: argparse.Namespace) -> None:
         (folder / PACKAGES).write_text(json.dumps(packages(folder), indent=2) + "\n")
     for folder, source in CONVERTED.items():
         faces.convert(source, folder)
+    write_face_check()
     write_listing(ROOT / "web")
+
+
+def write_face_check() -> None:
+    """Write the sha256 of each file that the page's face check loads, for the page to compare them with."""
+    folder = ROOT / "web/vendor"
+    files = {"faces.json": sha256(folder / "faces.json")}
+    for network in CONVERTED:
+        files[network.name] = {path.name: sha256(path) for path in sorted(network.iterdir())}
+    (folder / FACE_CHECK).write_text(json.dumps(files, indent=2) + "\n")
 
 
 def packages(folder: Path) -> dict[str, dict]:

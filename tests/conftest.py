@@ -4,6 +4,7 @@ import contextlib
 import functools
 import http.server
 import io
+import json
 import os
 import shutil
 import socket
@@ -31,6 +32,15 @@ CHROMIUM_OPTIONS = (
     "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --no-first-run "
     "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream"
 ).split()
+
+
+# The folder of the page's default model, and that of the same model in the Space.
+PAGE_MODEL = ROOT / "web" / json.loads((ROOT / "web/models.json").read_text())[0]
+SPACE_MODEL = next(
+    path.parent
+    for path in sorted((ROOT / "space").glob("model*/**/detector.json"))
+    if json.loads(path.read_text())["name"] == json.loads((PAGE_MODEL / "detector.json").read_text())["name"]
+)
 
 
 def draw(width: int, height: int, seed: int = 0, smooth: bool = True) -> Image.Image:

@@ -15,11 +15,12 @@ if ! cmp -s tests/package-lock.json tests/node_modules/.installed-lock.json; the
   npm ci --prefix tests --no-audit --no-fund
   cp tests/package-lock.json tests/node_modules/.installed-lock.json
 fi
-if ! command -v chromium >/dev/null; then
-  echo "Installing Chromium"
-  { apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null || {
-    echo "error: no Chromium found, and apt-get could not install it; install the package chromium" >&2
+for browser in chromium firefox-esr; do
+  command -v $browser >/dev/null && continue
+  echo "Installing $browser"
+  { apt-get update -qq && apt-get install -y -qq $browser; } >/dev/null || {
+    echo "error: no $browser found, and apt-get could not install it; install the package $browser" >&2
     exit 1
   }
-fi
+done
 .venv/bin/python -m pytest tests -n 2 --dist loadfile "$@"

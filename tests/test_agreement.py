@@ -1,10 +1,13 @@
 """The page reads the files that people have as train/photo.py does: the same P(real), in Chromium and in Firefox.
 
+With the 140k subset beside the project (or where TEST_IMAGES points), every image of its test split is compared too.
 Firefox runs where Debian's ``firefox-esr`` is installed.
 """
 
 import contextlib
+import hashlib
 import json
+import os
 import shutil
 import struct
 import subprocess
@@ -15,22 +18,31 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import CHROMIUM_OPTIONS, ROOT, Site, draw, encode
+from conftest import CHROMIUM_OPTIONS, ROOT, SPACE_MODEL, Site, draw, encode
 from PIL import Image, ImageCms
 
 from train.photo import read_photo
 
 BOUND = 0.001
+TEST_IMAGES = Path(os.environ.get("TEST_IMAGES", ROOT.parent / "shared/data/140k-subset/test"))
 
 RUN = """<!doctype html>
 <script type="module">
   import { loadDetector } from './web/detector.js';
+  import { decode } from './web/photo.js';
+  import './web/checked.js';
   const answers = {};
   try {
     const detector = await loadDetector();
     for (const name of await (await fetch('names.json')).json()) {
       const file = await (await fetch(`photos/${name}`)).blob();
-      answers[name] = await detector.classify(file).then((verdict) => verdict.pReal, (error) => error.message);
+      answers[name] = await detector.classify(file).then(
+        async ({ pReal, label }) => {
+          const { data } = await decode(file, detector.info.input);
+          return { pReal, label, pixels: await sha256(data.buffer) };
+        },
+        (error) => error.message,
+      );
     }
   } catch (error) {
     answers.failed = error.message;
@@ -44,12 +56,22 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(samples: np.ndarray, kind: int, *extra: bytes) -> bytes:
-    """A PNG of 8 or 16 bits a sample (height, width, channels), which Pillow can't write for every colour type."""
+ADAM7 = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1))
+
+
+def scanlines(samples: np.ndarray) -> bytes:
+    """Rows, each behind its filter byte."""
     height, width, _ = samples.shape
     rows = np.ascontiguousarray(samples.astype(samples.dtype.newbyteorder(">"))).view(np.uint8).reshape(height, -1)
-    header = struct.pack(">IIBBBBB", width, height, 8 * samples.itemsize, kind, 0, 0, 0)
-    packed = zlib.compress(np.pad(rows, ((0, 0), (1, 0))).tobytes())
+    return np.pad(rows, ((0, 0), (1, 0))).tobytes() if width else b""
+
+
+def png(samples: np.ndarray, kind: int, *extra: bytes, interlaced: bool = False) -> bytes:
+    """A PNG of 8 or 16 bits a sample (height, width, channels), which Pillow can't write for every colour type."""
+    height, width, _ = samples.shape
+    header = struct.pack(">IIBBBBB", width, height, 8 * samples.itemsize, kind, 0, 0, interlaced)
+    passes = [samples[y::down, x::across] for y, down, x, across in ADAM7] if interlaced else [samples]
+    packed = zlib.compress(b"".join(scanlines(part) for part in passes))
     chunks = [png_chunk(b"IHDR", header), *extra, png_chunk(b"IDAT", packed), png_chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
@@ -78,6 +100,16 @@ def wide(width: int, height: int, seed: int, channels: int) -> np.ndarray:
     return high + np.random.default_rng(seed).integers(0, 256, high.shape, np.uint16)
 
 
+def with_wide_alpha(width: int, height: int, seed: int) -> np.ndarray:
+    return np.concatenate([wide(width, height, seed, 3), wide(width, height, seed + 100, 1)], axis=2)
+
+
+def key_of(seed: int) -> bytes:
+    """A tRNS chunk that names the first pixel's colour as the transparent one."""
+    red, green, blue = draw(99, 77, seed).quantize(8).convert("RGB").getpixel((0, 0))
+    return png_chunk(b"tRNS", struct.pack(">HHH", red, green, blue))
+
+
 def torture() -> dict[str, bytes]:
     profile = swapping_profile()
     palette = draw(200, 150, 9).quantize(32)
@@ -93,7 +125,7 @@ def torture() -> dict[str, bytes]:
         "profile.jpg": encode(draw(240, 240, 8), "JPEG", icc_profile=profile),
         "trailing.jpg": encode(draw(240, 240, 10), "JPEG") + b"what a phone appends",
         **{f"exif{n}.jpg": oriented(n, "JPEG", quality=90) for n in range(1, 9)},
-        "exif6.png": oriented(6, "PNG"),
+        **{f"exif{n}.png": oriented(n, "PNG") for n in range(1, 9)},
         "exif8.webp": oriented(8, "WEBP", lossless=True),
         "plain.png": encode(draw(300, 200, 11), "PNG"),
         "alpha.png": encode(with_alpha(300, 300, 12), "PNG"),
@@ -105,6 +137,12 @@ def torture() -> dict[str, bytes]:
         "one-bit.png": encode(draw(150, 150, 15).convert("1"), "PNG"),
         "grey-16.png": png(wide(120, 130, 16, 1), 0),
         "rgb-16.png": png(wide(120, 130, 17, 3), 2),
+        "grey-alpha-16.png": png(wide(120, 130, 29, 2), 4),
+        "alpha-16.png": png(with_wide_alpha(120, 130, 31), 6),
+        "alpha-interlaced.png": png(np.asarray(with_alpha(121, 77, 32)), 6, interlaced=True),
+        "rgb-16-interlaced.png": png(wide(3, 5, 33, 3), 2, interlaced=True),
+        "key.png": png(np.asarray(draw(99, 77, 34).convert("L"))[..., None], 0, png_chunk(b"tRNS", b"\0\x60")),
+        "rgb-key.png": png(np.asarray(draw(99, 77, 35).quantize(8).convert("RGB")), 2, key_of(35)),
         "profile.png": encode(draw(240, 240, 18), "PNG", icc_profile=profile),
         "gamma.png": png(np.asarray(draw(240, 240, 19)), 2, gamma),
         "lossy.webp": encode(draw(256, 300, 20), "WEBP", quality=80),
@@ -119,20 +157,50 @@ def torture() -> dict[str, bytes]:
     }
 
 
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory) -> tuple[Path, dict[str, float]]:
-    """A folder with photos/, and P(real) of each by train/photo.py and the Keras file."""
-    folder = tmp_path_factory.mktemp("agreement")
+def label_of(p_real: float, info: dict) -> str:
+    band = info["unsure"]
+    if band and band["low"] <= p_real < band["high"]:
+        return "unsure"
+    return info["classes"][p_real >= info["threshold"]]
+
+
+def prepared(folder: Path, contents: dict[str, bytes]) -> dict[str, dict]:
+    """Write what ``answers_of`` serves; return the answers by train/photo.py and the Space's Keras file."""
+    model = keras.saving.load_model(SPACE_MODEL / "model.keras", compile=False)
+    info = json.loads((SPACE_MODEL / "detector.json").read_text())
     (folder / "photos").mkdir()
-    model = keras.saving.load_model(ROOT / "space/model/model.keras", compile=False)
     answers = {}
-    for name, content in torture().items():
+    for name, content in contents.items():
         (folder / "photos" / name).write_bytes(content)
-        answers[name] = float(model(read_photo(content)[None].astype("float32"), training=False)[0, 0])
+        pixels = read_photo(content)
+        outputs = keras.tree.flatten(model(pixels[None].astype("float32"), training=False))
+        p_real = float(next(output for output in outputs if output.ndim == 2)[0, 0])
+        opaque = np.pad(pixels, ((0, 0), (0, 0), (0, 1)), constant_values=255)
+        answers[name] = {
+            "pReal": p_real,
+            "label": label_of(p_real, info),
+            "pixels": hashlib.sha256(opaque.tobytes()).hexdigest(),
+        }
     (folder / "names.json").write_text(json.dumps(list(answers)))
     (folder / "run.html").write_text(RUN)
     (folder / "web").symlink_to(ROOT / "web")
-    return folder, answers
+    return answers
+
+
+@pytest.fixture(scope="module")
+def tortured(tmp_path_factory) -> tuple[Path, dict[str, dict]]:
+    folder = tmp_path_factory.mktemp("torture")
+    return folder, prepared(folder, torture())
+
+
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory) -> tuple[Path, dict[str, dict]]:
+    if not TEST_IMAGES.is_dir():
+        pytest.skip("the 140k subset is not there")
+    folder = tmp_path_factory.mktemp("tested")
+    files = sorted(TEST_IMAGES.rglob("*.jpg"))
+    assert len(files) == 200
+    return folder, prepared(folder, {f"{path.parent.name}-{path.name}": path.read_bytes() for path in files})
 
 
 @contextlib.contextmanager
@@ -145,10 +213,13 @@ def running(command: list[str]):
         process.wait(30)
 
 
-def answers_of(command: list[str], folder: Path) -> dict[str, float | str]:
+def answers_of(browser_name: str, folder: Path, profile: Path) -> dict[str, dict | str]:
+    """{name: {"pReal", "label", "pixels"} or the page's sentence} of what lies in a folder that was `prepared`."""
+    if not shutil.which(browser_name):
+        pytest.skip(f"{browser_name} is not installed")
     site = Site(folder)
-    with running([*command, site.url + "run.html"]):
-        for _ in range(1800):
+    with running([part.format(profile) for part in BROWSERS[browser_name]] + [site.url + "run.html"]):
+        for _ in range(2400):
             if site.posted:
                 break
             time.sleep(0.1)
@@ -163,14 +234,26 @@ BROWSERS = {
 }
 
 
-@pytest.mark.parametrize("browser_name", BROWSERS)
-def test_every_kind_of_file_gets_python_s_answer(browser_name, expected, tmp_path):
-    if not shutil.which(browser_name):
-        pytest.skip(f"{browser_name} is not installed")
-    folder, by_python = expected
-    found = answers_of([part.format(tmp_path) for part in BROWSERS[browser_name]], folder)
-    assert {name: answer for name, answer in found.items() if not isinstance(answer, float)} == {}
-    differences = {name: abs(found[name] - p_real) for name, p_real in by_python.items()}
+def compare(found: dict[str, dict | str], expected: dict[str, dict]) -> None:
+    """Assert that all answers are within BOUND and of the same label; print the largest difference."""
+    assert {name: answer for name, answer in found.items() if not isinstance(answer, dict)} == {}
+    differences = {name: abs(found[name]["pReal"] - answer["pReal"]) for name, answer in expected.items()}
     worst = max(differences, key=differences.get)
-    print(f"{browser_name}: {len(differences)} files, largest difference {differences[worst]:.1e} ({worst})")
+    print(f"{len(differences)} files, largest difference {differences[worst]:.1e} ({worst})")
     assert {name: difference for name, difference in differences.items() if difference > BOUND} == {}
+    assert [found[name]["label"] for name in expected] == [answer["label"] for answer in expected.values()]
+
+
+@pytest.mark.parametrize("browser_name", BROWSERS)
+def test_every_kind_of_file_gets_python_s_answer(browser_name, tortured, tmp_path):
+    folder, expected = tortured
+    found = answers_of(browser_name, folder, tmp_path)
+    compare(found, expected)
+    pngs = [name for name in expected if name.endswith(".png")]
+    assert [name for name in pngs if found[name]["pixels"] != expected[name]["pixels"]] == []
+
+
+@pytest.mark.parametrize("browser_name", BROWSERS)
+def test_the_test_split_gets_python_s_answer(browser_name, tested, tmp_path):
+    folder, expected = tested
+    compare(answers_of(browser_name, folder, tmp_path), expected)

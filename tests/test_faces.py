@@ -165,8 +165,8 @@ def test_the_pages_network_is_the_converted_one(tmp_path):
     export.faces.convert(vendor.BLAZEFACE, tmp_path)
     for folder, source in vendor.CONVERTED.items():
         assert source == vendor.BLAZEFACE
-        for shard in tmp_path.glob("*.bin"):
-            assert (folder / shard.name).read_bytes() == shard.read_bytes(), "python -m export vendor"
+        for file in tmp_path.iterdir():
+            assert (folder / file.name).read_bytes() == file.read_bytes(), "python -m export vendor"
 
 
 def test_the_page_loads_little_for_its_face_check():
@@ -222,7 +222,8 @@ def page(browser, tmp_path_factory):
     """A page with the real one's policy, whose worker checks the chosen file for faces."""
     folder = tmp_path_factory.mktemp("page")
     shutil.copytree(ROOT / "web/vendor", folder / "vendor")
-    shutil.copy(ROOT / "web/faces.js", folder)
+    for name in ("faces.js", "model.js", "checked.js"):
+        shutil.copy(ROOT / "web" / name, folder)
     index = (ROOT / "web/index.html").read_text()
     [policy] = re.findall(r'<meta\s+http-equiv="Content-Security-Policy".*?/>', index, re.DOTALL)
     body = '<input type="file" id="file"><pre id="answer"></pre><script type="module" src="test-page.js"></script>'

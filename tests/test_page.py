@@ -9,15 +9,23 @@ import shutil
 import threading
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
-from conftest import ROOT, Site, draw, encode
+from conftest import CHROMIUM_OPTIONS, PAGE_MODEL, ROOT, Site, draw, encode
 from PIL import Image
+from skimage import data
 
 from export import icons, listing
+from export.convert import to_tfjs
+from export.detector import sha256
+from export.evidence import with_evidence
+from space import faces
 from train.photo import MAX_PIXELS
 
 WEB = ROOT / "web"
-INFO = json.loads((WEB / "model/detector.json").read_text())
+MODEL = PAGE_MODEL.relative_to(WEB).as_posix()  # The default one.
+INFO = json.loads((WEB / MODEL / "detector.json").read_text())
 WEIGHTS = sorted(name for name in INFO["files"] if name.endswith(".bin"))
 BOUND = 0.001  # In P(real).
 
@@ -47,6 +55,39 @@ def context(browser):
     context.set_default_timeout(30_000)
     yield context
     context.close()
+
+
+def red_detector(folder: Path, evidence: bool) -> Path:
+    """Fill a model's folder with a small network to which red speaks for "fake", with or without an evidence map."""
+    pixels = keras.Input((None, None, 3))
+    x = keras.layers.Rescaling(1 / 255)(keras.layers.Resizing(32, 32)(pixels))
+    x = keras.layers.MaxPooling2D(4)(keras.layers.Conv2D(2, 1, activation="relu", name="colours")(x))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(pixels, keras.layers.Dense(1, activation="sigmoid", name="p_real")(x))
+    red_and_blue = np.array([[[[1, 0], [-1, 0], [-1, 1]]]])
+    model.get_layer("colours").set_weights([red_and_blue, np.array([-0.2, -0.1])])
+    model.get_layer("p_real").set_weights([np.array([[-40], [2]]), np.array([0])])
+    folder.mkdir(parents=True)
+    to_tfjs(with_evidence(model) if evidence else model, folder, "float32")
+    files = {path.name: sha256(path) for path in folder.iterdir()}
+    info = INFO | {"name": folder.name, "files": files, "input": INFO["input"] | {"size": 32}}
+    (folder / "detector.json").write_text(json.dumps(info))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The page with two small models, "red" with an evidence map and "plain" without."""
+    folder = tmp_path_factory.mktemp("small") / "web"
+    shutil.copytree(WEB, folder, ignore=lambda _, names: {"model", "models"} & set(names))
+    for name in ("red", "plain"):
+        red_detector(folder / "models" / name, evidence=name == "red")
+    (folder / "models.json").write_text('["models/red", "models/plain"]')
+    listing.write_listing(folder)
+    site = Site(folder)
+    site.folder = folder
+    yield site
+    site.stop()
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +130,9 @@ def stored(page):
     return page
 
 
-def photo(name: str, seed: int = 0, smooth: bool = True) -> dict:
+def photo(name: str, seed: int = 0, smooth: bool = True, size: int = 256) -> dict:
     """A drawn JPEG in the form that ``set_input_files`` takes."""
-    content = encode(draw(256, 256, seed, smooth), "JPEG", quality=75)
+    content = encode(draw(size, size, seed, smooth), "JPEG", quality=75)
     return {"name": name, "mimeType": "image/jpeg", "buffer": content}
 
 
@@ -127,27 +168,46 @@ def transfer_of(page, *files: dict):
 
 def test_a_card_shows_the_verdict_in_words_and_figures(page):
     [p_real] = judged(page, photo("a.jpg"))
-    words = INFO["words"]["real" if p_real >= INFO["threshold"] else "fake"]
+    band = INFO["unsure"]
+    is_unsure = band and band["low"] <= p_real < band["high"]
+    words = INFO["words"]["unsure" if is_unsure else "real" if p_real >= INFO["threshold"] else "fake"]
     assert page.inner_text(".card .verdict") == words
     assert page.inner_text(".card .real") == f"{100 * p_real:.1f} %"
     assert page.inner_text(".card .fake") == f"{100 * (1 - p_real):.1f} %"
-    assert page.inner_text("#status") == f"a.jpg: {words}, P(real) {100 * p_real:.1f} %."
+    page.wait_for_selector(f"#status:text-is('a.jpg: {words}, P(real) {100 * p_real:.1f} %.')")
+    page.wait_for_selector(".advice[aria-live] > p:text-is('No face was found; the verdict is for the whole picture.')")
     assert page.get_attribute("#status", "role") == "status"  # Read aloud.
 
 
 def test_an_unsure_band_is_said_in_words(copy, context):
     [p_real] = judged(opened(context.new_page(), copy.url), photo("a.jpg"))
-    path = copy.folder / "model/detector.json"
+    path = copy.folder / MODEL / "detector.json"
     band = {"low": p_real - 0.1, "high": p_real + 0.1, "coverage": 0.8, "accuracy": 0.9}
     path.write_text(json.dumps(INFO | {"unsure": band}))
     page = opened(context.browser.new_page(), copy.url)
     judged(page, photo("a.jpg"))
     assert page.inner_text(".card .verdict").startswith("Unsure")
-    assert page.inner_text("#status").startswith("a.jpg: Unsure")
+    page.wait_for_selector("#status:text-matches('^a.jpg: Unsure')")
     assert "the detector is unsure" in page.get_attribute(".card .scale", "aria-label")
     low, high = (f"{100 * band[end]:.1f} %" for end in ("low", "high"))
     assert f'Between {low} and {high} it says "unsure"' in page.inner_text("#about")
     page.close()
+
+
+def test_a_small_face_is_judged_alone_too(page):
+    portrait = encode(Image.fromarray(data.astronaut()), "PNG")
+    [p_real] = judged(page, file("portrait.png", portrait))
+    page.wait_for_selector(".crop:visible")
+    assert page.inner_text(".sentence").startswith("The face is small in this picture")
+    shown = re.fullmatch(r"([0-9.]+) % real, ([0-9.]+) % fake", page.inner_text(".crop-p"))
+    of_face, of_fake = (float(share) / 100 for share in shown.groups())
+    assert of_face + of_fake == pytest.approx(1, abs=0.0011) and of_face != pytest.approx(p_real, abs=0.001)
+    crop = faces.aligned_crop(data.astronaut(), faces.find_faces(data.astronaut())[0])
+    drawn = page.locator(".crop canvas").evaluate(
+        "canvas => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]"
+    )
+    assert np.abs(np.reshape(drawn, (256, 256, 4))[..., :3] - crop.astype(int)).max() <= 5
+    assert page.inner_text(".crop-verdict") in INFO["words"].values()
 
 
 def test_many_files_give_cards_a_table_and_a_csv(page):
@@ -177,16 +237,66 @@ def test_clear_removes_all_and_stops_what_waits(page):
     [p_real] = judged(page, photo("later.jpg", 40))
     assert page.locator(".card .name").all_inner_texts() == ["later.jpg"]
     assert page.locator("#rows tr").count() == 1
-    assert page.inner_text("#status").startswith("later.jpg: ")
+    page.wait_for_selector("#status:text-matches('^later.jpg: ')")
 
 
-def test_memory_stays_flat_over_many_photos(page):
-    tensors = "() => tf.memory().numTensors + tf.memory().numDataBuffers"
-    before = page.workers[0].evaluate(tensors)
-    page.set_input_files("#file", [photo(f"{seed}.jpg", seed) for seed in range(60)])
-    page.wait_for_selector("#status:text-matches('^60 photos: ')", timeout=60_000)
-    assert page.locator(".card[data-p-real]").count() == 60
-    assert page.workers[0].evaluate(tensors) == before
+def test_memory_stays_flat_over_500_photos(small, context):
+    page = opened(context.new_page(), small.url)
+    found = {}
+    for count in (50, 450):
+        page.set_input_files("#file", [photo(f"{seed}.jpg", seed, size=64) for seed in range(count)])
+        page.wait_for_selector(f"#status:text-matches('^{count} photos: ')", timeout=300_000)
+        page.locator(".sentence:not(:empty)").nth(count - 1).wait_for()
+        assert page.locator(".card[data-p-real]").count() == count
+        found[count] = page.workers[0].evaluate(
+            "() => [tf.memory().numTensors, tf.memory().numDataBuffers, tf.backend().wasm.HEAPU8.length]"
+        )
+        page.click("#clear")
+    assert found[50] == found[450]
+
+
+# Where it looks.
+
+
+def test_the_evidence_map_is_laid_over_the_photo_by_keyboard(small, context):
+    page = opened(context.new_page(), small.url)
+    picture = Image.new("RGB", (400, 200), "blue")
+    picture.paste((255, 0, 0), (250, 50, 350, 150))
+    content = encode(picture, "PNG")
+    [p_real] = judged(page, file("red.png", content))
+    assert p_real < 0.1 and page.is_hidden(".cover")
+    page.focus(".evidence input")
+    page.keyboard.press("Space")
+    assert page.is_visible(".cover")
+    assert page.inner_text(".evidence small").startswith("Orange: what speaks for “fake”.")
+    size, *colours = page.locator(".cover").evaluate(
+        """canvas => [[canvas.width, canvas.height], ...[[0.75, 0.5], [0.1, 0.5], [0.75, 0.05]].map(([x, y]) =>
+            [...canvas.getContext('2d').getImageData(x * canvas.width, y * canvas.height, 1, 1).data])]"""
+    )
+    assert size[0] == 2 * size[1]  # The photo's shape, so it lies where the photo lies.
+    assert colours[0] == pytest.approx([214, 64, 0, 255], abs=2)
+    assert [colour[3] for colour in colours[1:]] == [0, 0]
+    photo_box, cover_box = (page.locator(f".card {part}").bounding_box() for part in ("img", ".cover"))
+    assert photo_box == cover_box
+    page.keyboard.press("Space")
+    assert page.is_hidden(".cover")
+
+
+def test_a_photo_in_which_nothing_speaks_for_fake_says_so(small, context):
+    page = opened(context.new_page(), small.url)
+    [p_real] = judged(page, file("blue.png", encode(Image.new("RGB", (99, 99), "blue"), "PNG")))
+    assert p_real == pytest.approx(1 / (1 + np.exp(-1.8)), abs=1e-5)  # Blue is 0.9 after the convolution.
+    page.check(".evidence input")
+    assert page.inner_text(".evidence small") == "Nothing in this photo speaks for “fake”."
+
+
+def test_a_model_without_a_map_offers_none(small, context):
+    page = opened(context.new_page(), small.url)
+    page.click("#settings > summary")
+    page.select_option("#model", index=1)
+    page.wait_for_selector("#about:text-matches('^Model .plain., ')")
+    judged(page, photo("a.jpg"))
+    assert page.is_hidden(".evidence")
 
 
 # Ways in.
@@ -304,7 +414,7 @@ def test_a_browser_without_webassembly_gets_a_sentence(site, context):
 
 
 def test_a_missing_model_is_named(copy, context):
-    shutil.rmtree(copy.folder / "model")
+    shutil.rmtree(copy.folder / MODEL)
     page = context.new_page()
     page.goto(copy.url)
     page.wait_for_selector("#status.error:text-matches('^The model is missing: .*detector.json .HTTP 404.; reload')")
@@ -313,24 +423,32 @@ def test_a_missing_model_is_named(copy, context):
 # Weights: progress, check, choice.
 
 
-def test_the_progress_bar_counts_real_bytes(site, context):
+def test_the_progress_bar_counts_real_bytes(copy, context):
+    folder = copy.folder / MODEL
+    graph = json.loads((folder / "model.json").read_text())
+    content = b"".join((folder / name).read_bytes() for name in graph["weightsManifest"][0]["paths"])
+    parts = {"first.bin": content[:700_000], "second.bin": content[700_000:]}
+    for name, part in parts.items():
+        (folder / name).write_bytes(part)
+    graph["weightsManifest"][0]["paths"] = list(parts)
+    (folder / "model.json").write_text(json.dumps(graph))
+    files = {path.name: sha256(path) for path in folder.iterdir()}
+    (folder / "detector.json").write_text(json.dumps(INFO | {"files": files}))
+
     release = threading.Event()
-    site.hook = lambda path: release.wait(30) and None if path.endswith(WEIGHTS[-1]) else None
-    sizes = {name: (WEB / "model" / name).stat().st_size for name in WEIGHTS}
-    total = sum(sizes.values())
-    loaded = total - sizes[WEIGHTS[-1]]
+    copy.hook = lambda path: release.wait(30) and None if path.endswith("second.bin") else None
     page = context.new_page()
-    page.goto(site.url)
-    page.wait_for_selector(f"#status:text-is('Loading the model: {loaded / 1e6:.1f} of {total / 1e6:.1f} MB')")
+    page.goto(copy.url)
+    page.wait_for_selector(f"#status:text-is('Loading the model: 0.7 of {len(content) / 1e6:.1f} MB')")
     progress = page.locator("#progress")
-    assert [progress.evaluate("bar => bar.value"), progress.evaluate("bar => bar.max")] == [loaded, total]
+    assert [progress.evaluate("bar => bar.value"), progress.evaluate("bar => bar.max")] == [700_000, len(content)]
     release.set()
     page.wait_for_selector("#file:enabled", state="attached")
     assert not page.is_visible("#progress")
 
 
 def damaged(name: str) -> bytes:
-    content = bytearray((WEB / "model" / name).read_bytes())
+    content = bytearray((WEB / MODEL / name).read_bytes())
     content[1000] ^= 1
     return bytes(content)
 
@@ -339,7 +457,7 @@ def test_a_damaged_weight_file_is_fetched_again_once(site, context):
     asked = []
 
     def hook(path):
-        if path.endswith(WEIGHTS[0]):
+        if path.endswith(f"{MODEL}/{WEIGHTS[0]}"):
             asked.append(path)
             return damaged(WEIGHTS[0]) if len(asked) == 1 else None
 
@@ -351,38 +469,75 @@ def test_a_damaged_weight_file_is_fetched_again_once(site, context):
 
 
 def test_a_weight_file_that_stays_damaged_is_reported(site, browser):
-    site.hook = lambda path: damaged(WEIGHTS[0]) if path.endswith(WEIGHTS[0]) else None
+    site.hook = lambda path: damaged(WEIGHTS[0]) if path.endswith(f"{MODEL}/{WEIGHTS[0]}") else None
     page = browser.new_page(service_workers="block")  # It would try too.
     page.goto(site.url)
     sentence = f"{WEIGHTS[0]} is damaged, even when fetched again; tell the page's owner."
     page.wait_for_selector(f'#status.error:text-is("{sentence}")')
-    assert sum(path.endswith(WEIGHTS[0]) for _, path in site.requests) == 2
+    assert sum(path.endswith(f"{MODEL}/{WEIGHTS[0]}") for _, path in site.requests) == 2
     assert page.is_disabled("#file")
     page.close()
 
 
+@pytest.mark.parametrize("name", ["faces.json", "blazeface/model.json", "blazeface/group1-shard1of1.bin"])
+def test_a_damaged_face_check_is_reported(name, small, browser):
+    content = bytearray((WEB / "vendor" / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    small.hook = lambda path: bytes(content) if path.endswith(f"/vendor/{name}") else None
+    before = len(small.requests)
+    page = browser.new_page(service_workers="block")
+    page.goto(small.url)
+    sentence = f"{name.split('/')[-1]} is damaged, even when fetched again; tell the page's owner."
+    page.wait_for_selector(f'#status.error:text-is("{sentence}")')
+    assert sum(path.endswith(f"/vendor/{name}") for _, path in small.requests[before:]) == 2
+    assert page.is_disabled("#file")
+    small.hook = lambda path: None
+    page.close()
+
+
+def test_a_chosen_model_works_offline_and_others_are_not_stored(small, context):
+    site = Site(small.folder)
+    page = stored(opened(context.new_page(), site.url))
+    names = "async () => (await (await caches.open((await caches.keys())[0])).keys()).map(({ url }) => url)"
+    kept = [url for url in page.evaluate(names) if "/models/" in url and url.endswith(".bin")]
+    assert [url.split("/")[-2] for url in kept] == ["red"]
+    page.click("#settings > summary")
+    page.select_option("#model", index=1)
+    page.wait_for_selector("#about:text-matches('^Model .plain., ')")
+    site.stop()
+    page.reload()
+    page.wait_for_selector("#file:enabled", state="attached")
+    page.wait_for_selector("#model option:nth-child(2)", state="attached")
+    page.click("#settings > summary")
+    page.select_option("#model", index=1)
+    page.wait_for_selector("#about:text-matches('^Model .plain., ')")
+    assert 0 < judged(page, photo("a.jpg"))[0] < 1
+
+
 def test_the_choice_of_models_shows_size_and_accuracy_and_loads_only_the_chosen_one(copy, context):
-    shutil.copytree(copy.folder / "model", copy.folder / "other")
-    (copy.folder / "other/detector.json").write_text(json.dumps(INFO | {"name": "other"}))
-    (copy.folder / "models.json").write_text('["model", "other"]')
+    shutil.copytree(copy.folder / MODEL, copy.folder / "models/other")
+    (copy.folder / "models/other/detector.json").write_text(json.dumps(INFO | {"name": "other"}))
+    (copy.folder / "models.json").write_text(json.dumps([MODEL, "models/other"]))
     page = opened(context.new_page(), copy.url)
     page.click("#settings > summary")
-    size = sum((WEB / "model" / name).stat().st_size for name in WEIGHTS) / 1e6
+    size = sum((WEB / MODEL / name).stat().st_size for name in WEIGHTS) / 1e6
     right = 100 * INFO["metrics"]["test"]["at_threshold"]["accuracy"]
     page.wait_for_selector("#model option:nth-child(2)", state="attached")
     assert page.locator("#model option").all_inner_texts() == [
         f"{name}: {size:.1f} MB, {right:.1f} % of test images right" for name in (INFO["name"], "other")
     ]
-    assert not [path for _, path in copy.requests if path.startswith("/other/") and path.endswith(".bin")]
-    page.select_option("#model", "other")
+    assert not [path for _, path in copy.requests if path.startswith("/models/other/") and path.endswith(".bin")]
+    page.select_option("#model", index=1)
     page.wait_for_selector("#about:text-matches('^Model .other., ')")
-    assert len([path for _, path in copy.requests if path.startswith("/other/") and path.endswith(".bin")]) == 3
+    assert len(
+        [path for _, path in copy.requests if path.startswith("/models/other/") and path.endswith(".bin")]
+    ) == len(WEIGHTS)
     assert 0 < judged(page, photo("a.jpg"))[0] < 1
 
 
 def test_webgl_can_be_chosen_gives_the_same_answer_and_is_remembered(site, context):
     page = opened(context.new_page(), site.url)
-    assert re.fullmatch(r"WebAssembly, \d+ ms for a picture", page.inner_text("#backend-summary"))
+    page.wait_for_selector("#backend-summary:text-matches('^WebAssembly, [0-9]+ ms for a picture$')")
     assert not [path for _, path in site.requests if "webgl" in path]  # No graphics card here, so not even fetched.
     [expected] = judged(page, photo("a.jpg"))
     page.click("#settings > summary")
@@ -391,7 +546,35 @@ def test_webgl_can_be_chosen_gives_the_same_answer_and_is_remembered(site, conte
     page.click("#clear")
     assert judged(page, photo("a.jpg")) == [pytest.approx(expected, abs=BOUND)]
     opened(page, site.url)
-    assert page.inner_text("#backend-summary").startswith("WebGL, ")
+    page.wait_for_selector("#backend-summary:text-matches('^WebGL, ')")
+
+
+def test_webgpu_gives_the_same_answer(small, playwright):
+    """In software, and with a small network, as that takes its time."""
+    options = (
+        "--enable-unsafe-webgpu --enable-features=Vulkan --use-vulkan=swiftshader --use-webgpu-adapter=swiftshader"
+    )
+    chromium = playwright.chromium.launch(
+        executable_path=shutil.which("chromium"), args=[*CHROMIUM_OPTIONS, *options.split()]
+    )
+    page = opened(chromium.new_page(), small.url)
+    [expected] = judged(page, photo("a.jpg"))
+    page.wait_for_selector("#backend-summary:text-matches('^WebAssembly, ')")
+    page.click("#settings > summary")
+    page.select_option("#backend", "webgpu")
+    page.wait_for_selector("#backend-summary:text-matches('^WebGPU, ')")
+    page.click("#clear")
+    assert judged(page, photo("a.jpg")) == [pytest.approx(expected, abs=BOUND)]
+    chromium.close()
+
+
+def test_a_backend_that_does_not_start_leaves_webassembly(site, context):
+    page = opened(context.new_page(), site.url)
+    page.click("#settings > summary")
+    page.select_option("#backend", "webgpu")  # No graphics card here.
+    page.wait_for_selector("#backend-note:text-is('WebGPU does not start on this device.')")
+    assert page.inner_text("#backend-summary").startswith("WebAssembly, ")
+    assert 0 < judged(page, photo("a.jpg"))[0] < 1
 
 
 # Offline.
@@ -487,9 +670,9 @@ def test_the_page_is_small(site, context):
     stored(opened(context.new_page(), site.url))
     paths = [re.sub(r"[?#].*", "", path).lstrip("/") or "index.html" for _, path in site.requests]
     raw = {path: (WEB / path).read_bytes() for path in paths}
-    first = next(index for index, path in enumerate(paths) if path.startswith("model/"))
+    first = next(index for index, path in enumerate(paths) if path.startswith(f"{MODEL}/"))
     before_the_model = sum(len(raw[path]) for path in set(paths[:first]))
-    rest_packed = sum(len(gzip.compress(content)) for path, content in raw.items() if not path.startswith("model/"))
+    rest_packed = sum(len(gzip.compress(content)) for path, content in raw.items() if not path.startswith(f"{MODEL}/"))
     everything = sum(map(len, raw.values()))
     print(f"{everything=:,} bytes raw; {before_the_model=:,} raw; all but the model gzipped {rest_packed:,}")
     assert everything <= 13_000_000
@@ -534,11 +717,12 @@ def test_everything_is_reached_by_keyboard(page):
     reached = []
     focused = "() => { const e = document.activeElement; return e.id || e.parentElement.id || e.tagName; }"
     outline = "() => getComputedStyle(document.activeElement.closest('.drop') ?? document.activeElement).outlineStyle"
-    for _ in range(6):
+    maps = page.locator(".evidence:visible input").count()  # None, if the model draws no map.
+    for _ in range(6 + maps):
         reached.append(page.evaluate(focused))
         assert page.evaluate(outline) != "none", reached
         page.keyboard.press("Tab")
-    assert reached == ["file", "use-camera", "csv", "clear", "table", "settings"]
+    assert reached == ["file", "use-camera", "csv", "clear", "table", *["INPUT"] * maps, "settings"]
     page.focus("#clear")
     page.keyboard.press("Enter")
     assert page.locator(".card").count() == 0

@@ -1,6 +1,6 @@
 """One photo, one answer: the command line, the Space's interface, and the page in Chromium.
 
-The models are those in the repository. With the 140k subset beside the project (or where TEST_IMAGES points),
+The model is the page's default one. With the 140k subset beside the project (or where TEST_IMAGES points),
 every image of its test split is compared too.
 """
 
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, draw, encode, free_port, serve
+from conftest import ROOT, SPACE_MODEL, draw, encode, free_port, serve
 from gradio_client import Client, handle_file
 from PIL import Image
 
@@ -50,8 +50,8 @@ def page(browser, web):
 def from_command_line(files: list[Path], folder: Path) -> list[float]:
     """P(real) of each file from ``python -m train predict`` with the Space's Keras file."""
     (folder / "run").mkdir()
-    shutil.copy(ROOT / "space/model/model.keras", folder / "run")
-    threshold = json.loads((ROOT / "space/model/detector.json").read_text())["threshold"]
+    shutil.copy(SPACE_MODEL / "model.keras", folder / "run")
+    threshold = json.loads((SPACE_MODEL / "detector.json").read_text())["threshold"]
     run.write_json(folder / "run/metrics.json", {"threshold": threshold})
     argv = ["predict", str(folder / "run"), *map(str, files), "--csv", str(folder / "verdicts.csv")]
     assert train.main(argv) == 0
@@ -122,7 +122,7 @@ def test_the_space_shows_the_verdict(drawn, space, browser):
     page.on("request", lambda request: requests.append(request.url))
     page.goto(space)
     page.set_input_files("input[type=file]", drawn[0])
-    words = json.loads((ROOT / "space/model/detector.json").read_text())["words"]
+    words = json.loads((SPACE_MODEL / "detector.json").read_text())["words"]
     page.wait_for_selector(" , ".join(f"h2:has-text('{sentence}')" for sentence in words.values()))
     assert page.is_visible("a[href='http://127.0.0.1:7861/']")
     assert {url for url in requests if not url.startswith((space, "blob:", "data:"))} == set()

@@ -1,11 +1,10 @@
 import { BACKENDS } from './backends.js';
 import { offerCamera } from './camera.js';
-import { addCard, clearCards, percent, showError, showTable, showVerdict } from './cards.js';
-import { loadDetector } from './detector.js';
+import { addCard, clearCards, percent, showAdvice, showError, showTable, showVerdict } from './cards.js';
+import { loadDetector, modelFolders } from './detector.js';
 import { weightBytes } from './model.js';
 import { sharedPhotos, workOffline } from './offline.js';
 
-const MODELS = 'models.json'; // Folders, the default first.
 const BACKEND_KEY = 'backend'; // In localStorage.
 
 const find = (id) => document.getElementById(id);
@@ -46,20 +45,33 @@ function about({ name, metrics, provenance, threshold, unsure, temperature }) {
     .join(' ');
 }
 
-function showBackend() {
-  const { name, milliseconds, note } = detector.backend;
+/** @param {string} wanted A backend's name or "auto". */
+async function useBackend(wanted) {
+  find('backend-summary').textContent = 'testing…';
+  const { name, milliseconds, note } = await detector.use(wanted);
   find('backend-summary').textContent = `${BACKENDS[name]}, ${milliseconds.toFixed(0)} ms for a picture`;
   find('backend-note').textContent = note;
 }
 
+/**
+ * Judge a photo and show the verdict; what the faces in it mean follows when it is found.
+ *
+ * @param {File} file
+ * @param {HTMLLIElement} card
+ * @returns {Promise<import('./cards.js').Row>}
+ */
 async function judge(file, card) {
   const row = { file: file.name, verdict: '', p_real: '', error: '' };
   try {
     if (!detector) throw new Error('There is no model to judge it; reload the page.');
+    const { info } = detector;
     const verdict = await detector.classify(file);
     row.p_real = verdict.pReal;
-    row.verdict = detector.info.words[verdict.label];
-    showVerdict(card, verdict, detector.info);
+    row.verdict = info.words[verdict.label];
+    showVerdict(card, verdict, info);
+    verdict.advice
+      .catch(({ message }) => ({ sentence: message }))
+      .then((advice) => advice && showAdvice(card, advice, info));
   } catch (error) {
     row.error = error.message;
     showError(card, error.message);
@@ -85,6 +97,7 @@ function add(files) {
   const first = find('results').firstElementChild;
   const photos = [...files].map((file) => ({ file, card: addCard(file, first) }));
   if (!photos.length) return;
+  if (photos.length === 1) photos[0].card.querySelector('.advice').ariaLive = 'polite'; // Many would never end.
   find('result').hidden = false;
   queue = queue.then(async () => {
     if (mine !== generation) return;
@@ -137,7 +150,7 @@ function acceptPhotos() {
   find('clear').addEventListener('click', clear);
 }
 
-/** @param {string} folder Of the model. */
+/** @param {string} folder Of the model, an address. */
 async function load(folder) {
   find('file').disabled = find('backend').disabled = true;
   detector?.close();
@@ -145,8 +158,7 @@ async function load(folder) {
   const label = 'Loading the model';
   progress(label, 0, 1);
   detector = await loadDetector({
-    folder: new URL(`${folder}/`, import.meta.url).href,
-    backend: find('backend').value,
+    folder,
     onProgress({ loaded, total }) {
       progress(label, loaded, total);
       status(`${label}: ${megabytes(loaded)} of ${megabytes(total)} MB`);
@@ -154,9 +166,12 @@ async function load(folder) {
   });
   progress(label, 1, 1);
   find('about').textContent = about(detector.info);
-  showBackend();
-  find('file').disabled = find('backend').disabled = false;
+  find('file').disabled = false;
   status('Ready. Nothing you choose leaves this device.');
+  enqueue(async () => {
+    await useBackend(find('backend').value); // Behind the photos that are there already: they need no test.
+    find('backend').disabled = false;
+  });
 }
 
 /** Fill the choice of models, each with its size and accuracy; it stays hidden when there is only one. */
@@ -165,7 +180,7 @@ async function offerModels(folders) {
   if (folders.length < 2) return;
   for (const folder of folders) {
     const [info, { weightsManifest }] = await Promise.all(
-      ['detector.json', 'model.json'].map(async (name) => (await fetch(`${folder}/${name}`)).json()),
+      ['detector.json', 'model.json'].map(async (name) => (await fetch(folder + name)).json()),
     );
     const accuracy = percent(info.metrics.test.at_threshold.accuracy);
     const size = megabytes(weightBytes(weightsManifest));
@@ -196,17 +211,13 @@ async function main() {
   find('backend').value = rememberBackend();
   find('backend').addEventListener('change', ({ target }) => {
     rememberBackend(target.value);
-    enqueue(async () => {
-      find('backend-summary').textContent = 'testing…';
-      await detector.use(target.value);
-      showBackend();
-    });
+    enqueue(() => useBackend(target.value));
   });
-  const folders = await (await fetch(MODELS)).json();
+  const folders = await modelFolders();
   enqueue(() => load(folders[0]));
   acceptPhotos();
+  await queue; // The other models' sizes and figures can wait for the default one.
   await offerModels(folders);
-  await queue;
   add(await sharedPhotos());
   await workOffline(); // Last: it fetches every file again, mostly from the browser's own cache.
 }

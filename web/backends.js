@@ -1,23 +1,25 @@
-/** Where the numbers are crunched: WebAssembly by default, WebGL where it proves right and faster. */
+/** Where the numbers are crunched: WebAssembly at first, a graphics card where it proves right and faster. */
 
-export const BACKENDS = { wasm: 'WebAssembly', webgl: 'WebGL' };
+import { speedUpConcat } from './concat.js';
+
+export const BACKENDS = { wasm: 'WebAssembly', webgl: 'WebGL', webgpu: 'WebGPU' };
 
 const BOUND = 0.001; // Largest difference in P(real) that a backend may show.
 const SLOW = 100; // Milliseconds a photo from which looking for something faster is worth a download.
 const WASM_FOLDER = new URL('vendor/', import.meta.url).href;
 
-/**
- * @typedef {object} Choice
- * @property {'wasm'|'webgl'} name
- * @property {number} milliseconds For the test picture.
- * @property {string} note Why it is not the one that was asked for; may be empty.
- */
+/** The graphics card's backends, the likely faster first. */
+const CARDS = {
+  webgpu: { isThere: hasWebGpu, fetch: () => import('./vendor/tf-backend-webgpu.es2017.min.js') },
+  webgl: { isThere: hasWebGl, fetch: () => import('./vendor/tf-backend-webgl.es2017.min.js') },
+};
 
 /** Start WebAssembly. */
 export async function start(tf) {
   tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false); // An isolated site would ask for a file that we don't carry.
   tf.wasm.setWasmPaths(WASM_FOLDER);
   if (!(await tf.setBackend('wasm'))) throw new Error('This browser has no WebAssembly; use a current one.');
+  speedUpConcat(tf);
 }
 
 /**
@@ -26,33 +28,38 @@ export async function start(tf) {
  * @param {object} tf
  * @param {(pixels: ImageData) => Promise<number>} predict P(real) on the active backend.
  * @param {number} size Of the test picture.
- * @param {'auto'|'wasm'|'webgl'} wanted
- * @returns {Promise<Choice>}
+ * @param {'auto'|'wasm'|'webgl'|'webgpu'} wanted
+ * @returns {Promise<import('./detector.js').Backend>}
  */
 export async function choose(tf, predict, size, wanted) {
   const picture = testPicture(size);
   await tf.setBackend('wasm');
   const wasm = await trial(predict, picture);
-  const isWorthwhile = wanted === 'webgl' || (wanted === 'auto' && wasm.milliseconds > SLOW && hasGpu());
-  if (!isWorthwhile) return { name: 'wasm', milliseconds: wasm.milliseconds, note: '' };
+  const choice = { name: 'wasm', milliseconds: wasm.milliseconds, note: '' };
+  const isAuto = wanted === 'auto';
+  if (wanted === 'wasm' || (isAuto && wasm.milliseconds <= SLOW)) return choice;
 
-  let note = 'WebGL does not start on this device.';
-  try {
-    await import('./vendor/tf-backend-webgl.es2017.min.js');
-    if (await tf.setBackend('webgl')) {
-      const webgl = await trial(predict, picture);
-      const isRight = Math.abs(webgl.pReal - wasm.pReal) <= BOUND;
-      const isFaster = webgl.milliseconds < wasm.milliseconds;
-      if (isRight && (isFaster || wanted === 'webgl')) {
-        return { name: 'webgl', milliseconds: webgl.milliseconds, note: '' };
-      }
-      note = isRight ? 'WebGL is not faster on this device.' : 'WebGL gives wrong answers on this device.';
-    }
-  } catch {
-    // The note stands.
+  for (const name of isAuto ? Object.keys(CARDS) : [wanted]) {
+    if (isAuto && !(await CARDS[name].isThere())) continue;
+    const found = await test(tf, name, predict, picture);
+    const isRight = Math.abs(found?.pReal - wasm.pReal) <= BOUND;
+    const isFaster = found?.milliseconds < wasm.milliseconds;
+    if (isRight && (isFaster || !isAuto)) return { name, milliseconds: found.milliseconds, note: '' };
+    const trouble = found ? (isRight ? 'is not faster' : 'gives wrong answers') : 'does not start';
+    choice.note = `${BACKENDS[name]} ${trouble} on this device.`;
   }
   await tf.setBackend('wasm');
-  return { name: 'wasm', milliseconds: wasm.milliseconds, note };
+  return choice;
+}
+
+/** Make a graphics card's backend active and try it; null if it does not start or stops on the way. */
+async function test(tf, name, predict, picture) {
+  try {
+    await CARDS[name].fetch();
+    return (await tf.setBackend(name)) ? await trial(predict, picture) : null;
+  } catch {
+    return null;
+  }
 }
 
 /** The first run allocates and compiles, so the second one is timed. */
@@ -73,8 +80,14 @@ function testPicture(size) {
   return picture;
 }
 
+/** Whether WebGPU runs on a graphics card rather than in software. */
+async function hasWebGpu() {
+  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  return Boolean(adapter) && !adapter.info?.isFallbackAdapter;
+}
+
 /** Whether WebGL 2 runs on a graphics card rather than in software. */
-function hasGpu() {
+function hasWebGl() {
   const gl = globalThis.OffscreenCanvas && new OffscreenCanvas(1, 1).getContext('webgl2');
   if (!gl) return false;
   const names = gl.getExtension('WEBGL_debug_renderer_info');

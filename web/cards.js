@@ -2,6 +2,9 @@
 
 const find = (id) => document.getElementById(id);
 
+const EVIDENCE_COLOUR = 'rgb(214 64 0)'; // As in the Space.
+const COVER_SIZE = 640; // Longer side, in pixels, of an evidence map as it is drawn.
+
 export const percent = (p) => `${(100 * p).toFixed(1)} %`;
 
 /**
@@ -15,7 +18,7 @@ export function addCard(file, before) {
   const card = find('card').content.cloneNode(true).firstElementChild;
   const image = card.querySelector('img');
   image.src = URL.createObjectURL(file);
-  image.onerror = () => image.remove(); // No picture; the card says why.
+  image.onerror = () => image.parentElement.remove(); // No picture; the card says why.
   card.querySelector('.name').textContent = file.name;
   find('results').insertBefore(card, before);
   return card;
@@ -26,11 +29,11 @@ export function addCard(file, before) {
  * @param {import('./detector.js').Verdict} verdict
  * @param {object} info detector.json's content.
  */
-export function showVerdict(card, { pReal, label, milliseconds, advice, crop }, info) {
+export function showVerdict(card, { pReal, label, milliseconds, evidence, width, height }, info) {
   const part = (name) => card.querySelector(name);
   card.dataset.pReal = pReal; // Unrounded.
   card.dataset.label = label;
-  part('img').alt = `Judged photo ${part('.name').textContent}`;
+  part('.photo img').alt = `Judged photo ${part('.name').textContent}`;
   part('.verdict').textContent = info.words[label];
   part('.real').textContent = percent(pReal);
   part('.fake').textContent = percent(1 - pReal);
@@ -45,10 +48,59 @@ export function showVerdict(card, { pReal, label, milliseconds, advice, crop }, 
     meaning += ` Between ${percent(low)} and ${percent(high)} the detector is unsure.`;
   }
   part('.scale').setAttribute('aria-label', meaning);
-  const ofCrop = crop ? ` ${percent(crop.pReal)} real. ${info.words[crop.label]}.` : '';
-  part('.advice').textContent = (advice ?? '') + ofCrop;
-  part('.advice').hidden = !advice;
   part('.judged').hidden = false;
+  if (evidence) offerEvidence(card, evidence, width, height);
+}
+
+/**
+ * Let a switch lay the evidence map over the photo.
+ *
+ * @param {HTMLLIElement} card
+ * @param {{data: Float32Array, width: number, height: number}} evidence From a verdict.
+ * @param {number} width Of the photo in pixels, as is `height`.
+ */
+function offerEvidence(card, { data, width: columns, height: rows }, width, height) {
+  const map = new ImageData(columns, rows);
+  data.forEach((share, index) => (map.data[4 * index + 3] = 255 * share));
+  const small = new OffscreenCanvas(columns, rows);
+  small.getContext('2d').putImageData(map, 0, 0);
+
+  const cover = card.querySelector('.cover');
+  const scale = COVER_SIZE / Math.max(width, height);
+  cover.width = Math.ceil(width * scale); // The photo's shape, so that both fill their place alike.
+  cover.height = Math.ceil(height * scale);
+  const context = cover.getContext('2d');
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(small, 0, 0, cover.width, cover.height);
+  context.globalCompositeOperation = 'source-in'; // Enlarged with the rest, the colour would overshoot.
+  context.fillStyle = EVIDENCE_COLOUR;
+  context.fillRect(0, 0, cover.width, cover.height);
+
+  const caption = card.querySelector('.evidence small');
+  if (!data.some((share) => share > 0)) caption.textContent = 'Nothing in this photo speaks for “fake”.';
+  card.querySelector('.evidence input').addEventListener('change', ({ target }) => {
+    cover.hidden = caption.hidden = !target.checked;
+  });
+  card.querySelector('.evidence').hidden = false;
+}
+
+/**
+ * @param {HTMLLIElement} card
+ * @param {import('./detector.js').Advice} advice
+ * @param {object} info detector.json's content.
+ */
+export function showAdvice(card, { sentence, crop }, info) {
+  const part = (name) => card.querySelector(name);
+  part('.sentence').textContent = sentence;
+  if (!crop) return;
+  const { pReal, label, pixels } = crop;
+  const picture = part('.crop canvas');
+  picture.width = pixels.width;
+  picture.height = pixels.height;
+  picture.getContext('2d').putImageData(pixels, 0, 0);
+  part('.crop-verdict').textContent = info.words[label];
+  part('.crop-p').textContent = `${percent(pReal)} real, ${percent(1 - pReal)} fake`;
+  part('.crop').hidden = false;
 }
 
 /** @param {HTMLLIElement} card @param {string} sentence What is wrong with the file. */

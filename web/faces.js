@@ -10,9 +10,12 @@
  * @property {Object<string, number[]>} keypoints [x, y] of both eyes, nose, mouth and both ears.
  */
 
+import { buildModel, fetchList, fetchListed, fetchModel } from './model.js';
+
 const VENDOR = new URL('vendor/', import.meta.url).href;
-const NETWORK = 'blazeface/model.json';
+const FILES = 'face-check.json'; // The sha256 of each file of the face check.
 const FACTS = 'faces.json';
+const NETWORK = 'blazeface';
 
 /** Numbers the network gives for an anchor: box and keypoints, then the score's logit. */
 const POINTS = 16;
@@ -166,12 +169,16 @@ function blend(found, leastOverlap) {
  * Load the network.
  *
  * @param {object} tf TensorFlow.js, its backend set.
+ * @throws {Error} In a sentence that names the file: missing, damaged, out of reach.
  */
 export async function loadFaces(tf) {
-  const response = await fetch(VENDOR + FACTS);
-  if (!response.ok) throw new Error(`${FACTS} is missing; reload the page or tell its owner.`);
-  const facts = await response.json();
-  const network = await tf.loadGraphModel(VENDOR + NETWORK);
+  const files = await fetchList(VENDOR + FILES);
+  const [json, fetched] = await Promise.all([
+    fetchListed(VENDOR, files, FACTS),
+    fetchModel(`${VENDOR}${NETWORK}/`, files[NETWORK]),
+  ]);
+  const facts = JSON.parse(new TextDecoder().decode(json));
+  const network = await buildModel(tf, fetched);
   const side = facts.network.size;
   const anchors = anchorsOf(facts.network);
 
@@ -303,6 +310,5 @@ export async function loadFaces(tf) {
     return facts.advice[key].replace(/{(\w+)}/g, (_, name) => values[name]);
   }
 
-  await findFaces(new ImageData(side, side)); // Warm-up: the first run allocates.
   return { findFaces, alignedCrop, situation, advice };
 }

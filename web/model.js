@@ -1,4 +1,4 @@
-/** The model's files: fetched with progress, checked, and made a graph model. */
+/** A model's files: fetched with progress, checked, and made a graph model. */
 import './checked.js';
 
 /** Bytes of one number in TensorFlow.js' weight files. */
@@ -14,36 +14,53 @@ export function weightBytes(manifest) {
 }
 
 /**
- * Fetch detector.json, model.json and the weights; all but the first are checked against its sha256 list.
+ * Fetch the file that lists the others with their sha256; nothing can check it but the connection.
+ *
+ * @param {string} url Of a JSON file.
+ * @throws {Error} In a sentence that names the file.
+ */
+export async function fetchList(url) {
+  const response = await fetch(url, { cache: 'no-cache' }).catch(() => null);
+  if (!response?.ok) {
+    const reason = response ? `HTTP ${response.status}` : 'no connection';
+    throw new Error(`The model is missing: ${url} (${reason}); reload the page or tell its owner.`);
+  }
+  return response.json();
+}
+
+/**
+ * Fetch a file and check it; a damaged one is fetched again, once, past every cache.
  *
  * @param {string} folder Address that ends in "/".
- * @param {(progress: {loaded: number, total: number}) => void} onProgress Bytes of weights.
- * @returns {Promise<{info: object, artifacts: object}>} `artifacts` holds the parsed model.json and the weights.
+ * @param {Object<string, string>} files The sha256 of each file in there.
+ * @param {string} name
+ * @param {(count: number) => void} [onBytes] Called with each chunk's size.
+ * @returns {Promise<ArrayBuffer>}
  * @throws {Error} In a sentence that names the file: missing, damaged, out of reach.
  */
-export async function fetchModel(folder, onProgress) {
-  const describe = await fetch(`${folder}detector.json`, { cache: 'no-cache' }).catch(() => null);
-  if (!describe?.ok) {
-    const reason = describe ? `HTTP ${describe.status}` : 'no connection';
-    throw new Error(`The model is missing: ${folder}detector.json (${reason}); reload the page or tell its owner.`);
-  }
-  const info = await describe.json();
-  const get = (name, onBytes) => {
-    const url = folder + name;
-    return self.fetchChecked(
-      name,
-      info.files[name],
-      [() => fetch(url), () => fetch(url, { cache: 'reload' })], // The second goes past every cache.
-      onBytes,
-    );
-  };
+export function fetchListed(folder, files, name, onBytes) {
+  const url = folder + name;
+  return self.fetchChecked(name, files[name], [() => fetch(url), () => fetch(url, { cache: 'reload' })], onBytes);
+}
 
-  const json = JSON.parse(new TextDecoder().decode(await get('model.json')));
+/**
+ * Fetch model.json and the weights.
+ *
+ * @param {string} folder As are `files`, as for `fetchListed`.
+ * @param {(progress: {loaded: number, total: number}) => void} [onProgress] Bytes of weights.
+ * @returns {Promise<object>} For `buildModel`.
+ */
+export async function fetchModel(folder, files, onProgress = () => {}) {
+  const json = JSON.parse(new TextDecoder().decode(await fetchListed(folder, files, 'model.json')));
   const total = weightBytes(json.weightsManifest);
   let loaded = 0;
   const onBytes = (count) => onProgress({ loaded: (loaded += count), total });
   const paths = json.weightsManifest.flatMap((group) => group.paths);
-  const weightData = await Promise.all(paths.map((path) => get(path, onBytes)));
+  const weightData = await Promise.all(paths.map((path) => fetchListed(folder, files, path, onBytes)));
   const weightSpecs = json.weightsManifest.flatMap((group) => group.weights);
-  return { info, artifacts: { json, weightSpecs, weightData } };
+  return { json, weightSpecs, weightData };
 }
+
+/** @returns {Promise<object>} TensorFlow.js' GraphModel, of what `fetchModel` returned. */
+export const buildModel = (tf, { json, weightSpecs, weightData }) =>
+  tf.loadGraphModel(tf.io.fromMemory(tf.io.getModelArtifactsForJSONSync(json, weightSpecs, weightData)));

@@ -47,12 +47,18 @@ function jpegHeader(bytes, view) {
   return size && { ...size, complete: false };
 }
 
-/** A PNG's first chunk is IHDR, its last one IEND (PNG specification, section 5). */
+/**
+ * A PNG's first chunk is IHDR, its last one IEND (PNG specification, section 5). Browsers differ in how they read one
+ * that is transparent (colour type 4 or 6, or tRNS), 16 bits deep or turned (eXIf), so those are left to png.js.
+ */
 function pngHeader(bytes, view) {
-  if (bytes.length < 24) return null;
+  if (bytes.length < 33) return null;
   const size = { width: view.getUint32(16), height: view.getUint32(20) };
+  let isForPngjs = bytes[24] === 16 || Boolean(bytes[25] & 4);
   for (let at = 8; at + 12 <= bytes.length; at += 12 + view.getUint32(at)) {
-    if (ascii(bytes, at + 4, 4) === 'IEND') return { ...size, complete: true };
+    const kind = ascii(bytes, at + 4, 4);
+    isForPngjs ||= kind === 'tRNS' || kind === 'eXIf';
+    if (kind === 'IEND') return { ...size, isForPngjs, complete: true };
   }
   return { ...size, complete: false };
 }
@@ -83,6 +89,7 @@ function webpHeader(bytes, view) {
  *
  * @param {ArrayBuffer} buffer A whole file.
  * @param {{formats: string[], max_pixels: number}} input From detector.json.
+ * @returns {{isForPngjs: boolean}} Whether pngjs must read it instead of the browser.
  */
 export function checkHeader(buffer, input) {
   const bytes = new Uint8Array(buffer);
@@ -97,6 +104,7 @@ export function checkHeader(buffer, input) {
     );
   }
   if (!complete) throw new Error(DAMAGED); // Browsers show what there is of it, in grey or half.
+  return { isForPngjs: Boolean(header.isForPngjs) };
 }
 
 /** What createImageBitmap must not do to the pixels. */
@@ -117,9 +125,11 @@ export async function decode(file, input) {
   if (file.size > MAX_BYTES) {
     throw new Error(`The file has ${(file.size / 1e6).toFixed(0)} MB; choose one below ${MAX_BYTES / 1e6} MB.`);
   }
-  checkHeader(await file.arrayBuffer(), input);
+  const buffer = await file.arrayBuffer();
   let bitmap;
+  const { isForPngjs } = checkHeader(buffer, input);
   try {
+    if (isForPngjs) return (await import('./png.js')).decodePng(buffer);
     bitmap = await createImageBitmap(file, UNTOUCHED);
   } catch (error) {
     throw outOfMemory(error) ?? new Error(DAMAGED);
@@ -163,24 +173,36 @@ export function outOfMemory(error) {
  * @returns {Float32Array} size x size x 3, RGB 0..255.
  */
 export function resize({ data, width, height }, size) {
-  const axis = (length) =>
-    Array.from({ length: size }, (_, index) => {
-      const at = ((index + 0.5) * length) / size - 0.5;
-      const low = Math.floor(at);
-      return { low: Math.max(low, 0), high: Math.min(low + 1, length - 1), part: at - low };
-    });
-  const columns = axis(width);
+  const across = neighbours(width, size);
+  const down = neighbours(height, size);
   const out = new Float32Array(size * size * 3);
   let next = 0;
-  for (const y of axis(height)) {
-    for (const x of columns) {
+  for (let row = 0; row < size; row++) {
+    const [top, bottom, y] = [4 * width * down.low[row], 4 * width * down.high[row], down.part[row]];
+    for (let column = 0; column < size; column++) {
+      const [left, right, x] = [4 * across.low[column], 4 * across.high[column], across.part[column]];
       for (let channel = 0; channel < 3; channel++) {
-        const at = (row, column) => data[4 * (row * width + column) + channel];
-        const top = at(y.low, x.low) + (at(y.low, x.high) - at(y.low, x.low)) * x.part;
-        const bottom = at(y.high, x.low) + (at(y.high, x.high) - at(y.high, x.low)) * x.part;
-        out[next++] = top + (bottom - top) * y.part;
+        const upper = data[top + left + channel];
+        const lower = data[bottom + left + channel];
+        const above = upper + (data[top + right + channel] - upper) * x;
+        const below = lower + (data[bottom + right + channel] - lower) * x;
+        out[next++] = above + (below - above) * y;
       }
     }
   }
   return out;
+}
+
+/** For each of `size` pixels along an axis of `length`: the one before it, the one after it, the share of the latter. */
+function neighbours(length, size) {
+  const low = new Int32Array(size);
+  const high = new Int32Array(size);
+  const part = new Float64Array(size);
+  for (let index = 0; index < size; index++) {
+    const at = ((index + 0.5) * length) / size - 0.5;
+    low[index] = Math.max(Math.floor(at), 0);
+    high[index] = Math.min(Math.floor(at) + 1, length - 1);
+    part[index] = at - Math.floor(at);
+  }
+  return { low, high, part };
 }

@@ -1,46 +1,51 @@
 /**
  * The model, off the main thread: takes images, answers with P(real).
  *
- * In:  {load: {folder, backend}} once; then {id, call: 'classify', image: Blob|ImageBitmap}
- *      or {id, call: 'use', backend: 'auto'|'wasm'|'webgl'}.
- * Out: {progress: {loaded, total}} in bytes, then {ready: {info, backend: Choice}} or {failed: string};
- *      then {id, answer: Verdict or Choice} or {id, error: string} for each call.
+ * In:  {load: folder} once; then {id, call: 'classify', image: Blob|ImageBitmap},
+ *      {id, call: 'advise'} for the photo before it, or {id, call: 'use', backend: 'auto'|'wasm'|'webgl'|'webgpu'}.
+ * Out: {progress: {loaded, total}} in bytes, then {ready: {info}} or {failed: string};
+ *      then {id, answer} or {id, error: string} for each call, in the order of the calls.
  */
 import { choose, start } from './backends.js';
 import { loadFaces } from './faces.js';
-import { fetchModel } from './model.js';
+import { buildModel, fetchList, fetchModel } from './model.js';
 import { decode, outOfMemory, pixelsOf, resize } from './photo.js';
 
 let tf, info, model, faceCheck;
+let judged = null; // ImageData of the last photo, until it was asked about its faces.
 
-async function load({ folder, backend }) {
-  // Both at once: the weights are on their way while TensorFlow.js is still being fetched.
-  const fetching = fetchModel(folder, (progress) => postMessage({ progress }));
+async function load(folder) {
+  // All at once: the weights are on their way while TensorFlow.js is still being fetched.
+  const fetching = fetchDetector(folder);
   fetching.catch(() => {}); // Awaited below, after what may fail first.
   tf = (await import('./tf.js')).default;
   await start(tf);
-  const fetched = await fetching;
-  info = fetched.info;
-  const { json, weightSpecs, weightData } = fetched.artifacts;
-  model = await tf.loadGraphModel(
-    tf.io.fromMemory(tf.io.getModelArtifactsForJSONSync(json, weightSpecs, weightData)),
-  );
-  const chosen = await choose(tf, predict, info.input.size, backend);
-  faceCheck = await loadFaces(tf);
-  return { info, backend: chosen };
+  const loadingFaces = loadFaces(tf);
+  loadingFaces.catch(() => {});
+  model = await buildModel(tf, await fetching);
+  faceCheck = await loadingFaces;
+  return { info };
+}
+
+async function fetchDetector(folder) {
+  info = await fetchList(`${folder}detector.json`);
+  return fetchModel(folder, info.files, (progress) => postMessage({ progress }));
 }
 
 /**
  * @param {ImageData} pixels
- * @returns {Promise<number>} P(real), 0..1.
+ * @returns {Promise<{pReal: number, evidence: {data: Float32Array, width: number, height: number}|null}>} P(real),
+ *   0..1, and the evidence map if the model draws one: rows of 0..1, high where the photo speaks for "fake".
  */
-async function predict(pixels) {
+async function look(pixels) {
   const { size } = info.input;
-  const pRealOf = (outputs) => [outputs].flat().find((output) => output.rank === 2); // The map beside it has rank 4.
-  const output = tf.tidy(() => pRealOf(model.predict(tf.tensor4d(resize(pixels, size), [1, size, size, 3]))));
-  const [pReal] = await output.data();
-  output.dispose();
-  return pReal;
+  const outputs = tf.tidy(() => [model.predict(tf.tensor4d(resize(pixels, size), [1, size, size, 3]))].flat());
+  const ofRank = (rank) => outputs.find((output) => output.rank === rank);
+  const [pReal] = await ofRank(2).data();
+  const map = ofRank(4);
+  const evidence = map ? { data: await map.data(), width: map.shape[2], height: map.shape[1] } : null;
+  tf.dispose(outputs);
+  return { pReal, evidence };
 }
 
 /**
@@ -54,32 +59,50 @@ function labelOf(pReal) {
 }
 
 async function classify({ image }) {
+  judged = null;
   const pixels = image instanceof Blob ? await decode(image, info.input) : pixelsOf(image);
   const from = performance.now();
-  const pReal = await predict(pixels);
+  const { pReal, evidence } = await look(pixels);
   const milliseconds = performance.now() - from;
+  judged = pixels;
   const { width, height } = pixels;
-  const faces = await faceCheck.findFaces(pixels);
-  const advice = faceCheck.advice(faces, width, height);
-  const verdict = { pReal, label: labelOf(pReal), milliseconds, width, height, advice };
-  if (faceCheck.situation(faces, width, height) !== 'small') return verdict;
-  const ofCrop = await predict(await faceCheck.alignedCrop(pixels, faces[0]));
-  return { ...verdict, crop: { pReal: ofCrop, label: labelOf(ofCrop) } };
+  return { pReal, label: labelOf(pReal), evidence, milliseconds, width, height };
 }
 
-const CALLS = { classify, use: ({ backend }) => choose(tf, predict, info.input.size, backend) };
+async function advise() {
+  const pixels = judged;
+  judged = null;
+  if (!pixels) return null;
+  const { width, height } = pixels;
+  const faces = await faceCheck.findFaces(pixels);
+  const sentence = faceCheck.advice(faces, width, height);
+  if (faceCheck.situation(faces, width, height) !== 'small') return sentence && { sentence };
+  const crop = await faceCheck.alignedCrop(pixels, faces[0]);
+  const { pReal } = await look(crop);
+  return { sentence, crop: { pReal, label: labelOf(pReal), pixels: crop } };
+}
 
-onmessage = async ({ data }) => {
-  if (data.load) {
-    await load(data.load).then(
+const use = ({ backend }) => choose(tf, async (pixels) => (await look(pixels)).pReal, info.input.size, backend);
+
+const CALLS = { classify, advise, use };
+
+async function answer({ load: folder, id, call, ...options }) {
+  if (folder) {
+    await load(folder).then(
       (ready) => postMessage({ ready }),
       (error) => postMessage({ failed: error.message }),
     );
     return;
   }
   try {
-    postMessage({ id: data.id, answer: await CALLS[data.call](data) });
+    postMessage({ id, answer: await CALLS[call](options) });
   } catch (error) {
-    postMessage({ id: data.id, error: (outOfMemory(error) ?? error).message });
+    postMessage({ id, error: (outOfMemory(error) ?? error).message });
   }
+}
+
+let queue = Promise.resolve(); // One call at a time: a backend never changes under a running one.
+
+onmessage = ({ data }) => {
+  queue = queue.then(() => answer(data));
 };
