@@ -125,10 +125,15 @@ def test_the_map_is_grad_cam_in_keras_and_in_the_browser(name, site):
 
 def test_where_nothing_speaks_for_a_fake_the_map_is_empty():
     model = random_network("residual")
-    kernel, bias = models.part(model, models.BODY).get_layer(models.P_REAL).get_weights()
-    models.part(model, models.BODY).get_layer(models.P_REAL).set_weights([np.abs(kernel), bias])
+    body = models.part(model, models.BODY)
+    channels = body.get_layer(models.FEATURES).output.shape[1]
+    # The squares alone speak, none of them is below 0, and each speaks for "real".
+    kernel = np.repeat([0.0, 1.0], channels // 2)
+    models.set_start(model, np.zeros(channels), np.ones(channels), kernel, 0.0)
     evidence = with_evidence(model).predict(PIXELS, verbose=0)[1]
-    assert evidence.shape == (2, 8, 8, 1) and not evidence.any()  # Its features are behind a ReLU, none below 0.
+    assert evidence.shape == (2, 16, 16, 1) and not evidence.any()
+    models.set_start(model, np.zeros(channels), np.ones(channels), -kernel, 0.0)
+    assert with_evidence(model).predict(PIXELS, verbose=0)[1].max() == 1
 
 
 def test_an_exported_network_can_be_exported_again(tmp_path):
@@ -144,4 +149,4 @@ def test_an_exported_network_can_be_exported_again(tmp_path):
 @pytest.mark.parametrize("join", [models.mirrored, lambda member: models.ensemble([member, models.custom((4, 4, 4))])])
 def test_without_a_single_map_it_says_so(join):
     with pytest.raises(EvidenceError, match="does not judge by one feature map alone"):
-        with_evidence(join(models.residual()))
+        with_evidence(join(models.residual(None)))
