@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '4b484ca92f0e';
+self.VERSION = '45b5fcd7c934';
 self.FILES = {
   "app.js": {
     "bytes": 7826,
@@ -106,8 +106,8 @@ self.FILES = {
     "sha256": "c0204906a6a54b40daf6b08f8ded0b7add831d99c01bd65c6bd4d5df390e8e7b"
   },
   "vendor/faces.json": {
-    "bytes": 893,
-    "sha256": "5f0e12d2f7e6829c30bdc7aaa9815f8d65c9cde80702a74a57169c3610d21103"
+    "bytes": 896,
+    "sha256": "d6a428cc55148b8f319acd3d8a4f54f227bdcc4b988844b2154f05479858daee"
   },
   "vendor/packages.json": {
     "bytes": 787,
