@@ -51,6 +51,7 @@ THEME = gr.themes.Soft(
 )
 ANNOUNCED = "element.setAttribute('aria-live', 'polite')"  # Screen readers say what changes inside.
 INVITATION = "Choose, paste or take a photo, or click an example."
+NOTHING = views.notice("Nothing to show yet.")
 # Not in style.css, whose rules Gradio confines to what lies inside these margins. The theme has one accent for light
 # and dark. Gradio names its upload buttons otherwise than they read; without that name, they are called what they say.
 HEAD = """<style>
@@ -111,12 +112,12 @@ def check_a_photo(detectors: dict[str, Detector]) -> None:
 
     def check(photo: dict | None, model: str) -> tuple[str, str, str]:
         if not photo:
-            return views.notice(INVITATION), "", ""
+            return views.notice(INVITATION), NOTHING, NOTHING
         detector = picked(detectors, model)
         try:
             found = judge(detector, sent(photo))
         except PhotoError as error:
-            return views.error_card(str(error)), "", ""
+            return views.error_card(str(error)), NOTHING, NOTHING
         card = views.notice(found.advice) if found.advice else ""
         card += views.verdict_card(found.verdict, detector.info)
         if found.crop is not None:
@@ -162,11 +163,11 @@ def check_a_photo(detectors: dict[str, Detector]) -> None:
             verdict = gr.HTML(views.notice(INVITATION), elem_id="verdict", js_on_load=ANNOUNCED, min_height=150)
             with_evidence = any(detector.has_evidence for detector in detectors.values())
             with gr.Accordion("Where it looks fake", open=True, visible=with_evidence):
-                evidence = gr.HTML()
+                evidence = gr.HTML(NOTHING)
                 cover = gr.Slider(0, 1, value=0.6, step=0.05, label="Strength of the map")
                 cover.input(None, cover, None, js=COVER)
             with gr.Accordion("Frequency spectrum", open=False):
-                spectrum = gr.HTML()
+                spectrum = gr.HTML(NOTHING)
 
     # One event, whatever calls for it: a photo that is chosen while another is judged is judged right after it.
     # Nothing but the visitor's own choice ever changes the photo, so the last verdict is that of the photo shown.
@@ -212,7 +213,7 @@ def check_many(detectors: dict[str, Detector]) -> None:
     files = gr.File(file_count="multiple", label="Photos or zips", height=180)
     model = choice(detectors)
     button = gr.Button("Judge all", variant="primary")
-    summary = gr.HTML(js_on_load=ANNOUNCED, min_height=120)
+    summary = gr.HTML(js_on_load=ANNOUNCED, min_height=60)
     table = gr.HTML()
     one_by_one = {"concurrency_limit": 1, "concurrency_id": "many"}
     private = {"api_visibility": "private", "show_progress_on": [summary]}

@@ -4,7 +4,7 @@ import html
 from collections.abc import Sequence
 
 from detector import Detector
-from views import percent
+from views import percent, scroll
 
 MAX_POINTS = 200  # Of a drawn curve.
 MAX_LAYERS = 16  # Boxes of a drawn network; of a deeper one, the layers in the middle become one box.
@@ -29,7 +29,7 @@ def overview(infos: list[dict], detectors: dict[str, Detector]) -> str:
         rows.append((name, *figures, *size))
     caption = "On the test images, where a coin has 50.0 % and 0.500"
     header = ("Model", "Accuracy", "95 % interval", "ROC AUC", "Parameters", "File")
-    return f'<div class="scroll overview">{table(caption, header, rows)}</div>'
+    return f'<div class="overview">{scroll("All models", table(caption, header, rows))}</div>'
 
 
 def model_card(info: dict, detector: Detector | None) -> str:
@@ -165,9 +165,10 @@ def heat_map(robustness: dict) -> str:
         + "</tr>"
         for size, row in zip(robustness["sizes"], robustness["roc_auc"])
     )
-    return (
-        '<div class="scroll"><table class="matrix"><caption>ROC AUC when the photo was made smaller and compressed'
-        f'</caption><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return scroll(
+        "Robustness",
+        '<table class="matrix"><caption>ROC AUC when the photo was made smaller and compressed</caption>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>",
     )
 
 
@@ -187,7 +188,7 @@ def _other_sources(extra: dict[str, dict]) -> str:
         right = [percent(source["accuracy"][kind]) if kind in source["accuracy"] else "" for kind in ("fake", "real")]
         rows.append((html.escape(name), images, *right, f'{source["all"]["roc_auc"]:.3f}' if "all" in source else ""))
     header = ("", "Images", "Fakes right", "Real right", "ROC AUC")
-    return f'<div class="scroll">{table("Images from other sources", header, rows)}</div>' if rows else ""
+    return scroll("Other sources", table("Images from other sources", header, rows)) if rows else ""
 
 
 def roc(curve: dict, auc: float) -> str:

@@ -137,8 +137,8 @@ def describe_evidence(evidence: np.ndarray) -> str:
         return "Nothing in this picture speaks for a fake."
     row, column = np.unravel_index(evidence.argmax(), evidence.shape)
     third = [int(3 * (index + 0.5) / length) for index, length in zip((row, column), evidence.shape)]
-    words = [("upper", "middle", "lower")[third[0]], ("left", "middle", "right")[third[1]]]
-    place = " ".join(word for word in words if word != "middle") or "middle"
+    words = ("upper", "middle", "lower")[third[0]], ("left", "middle", "right")[third[1]]
+    place = " ".join(dict.fromkeys(words))
     return (
         f"What speaks for a fake is strongest in the {place} of the picture, "
         f"and at least half as strong on {100 * strong.mean():.0f} % of it."
@@ -168,7 +168,7 @@ def batch_table(rows: list[dict], info: dict) -> str:
     if not rows:
         return ""
     body = "".join(
-        f'<tr class="{row["verdict"] or "error"}"><td>{html.escape(row["file"])}</td>'
+        f'<tr class="{row["verdict"] or "error"}"><td class="file">{html.escape(row["file"])}</td>'
         + (
             f'<td colspan="2">{html.escape(row["error"])}</td>'
             if row["error"]
@@ -178,10 +178,14 @@ def batch_table(rows: list[dict], info: dict) -> str:
         + "</tr>"
         for row in rows
     )
-    return (
-        '<div class="scroll"><table><thead><tr><th scope="col">File</th><th scope="col">Verdict</th>'
-        f'<th scope="col" class="number">P(real)</th></tr></thead><tbody>{body}</tbody></table></div>'
-    )
+    head = "".join(f'<th scope="col">{title}</th>' for title in ("File", "Verdict"))
+    head += '<th scope="col" class="number">P(real)</th>'
+    return scroll("Verdicts", f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def scroll(label: str, table: str) -> str:
+    """A table that may be wider than a phone; scrolled by keyboard too."""
+    return f'<div class="scroll" role="region" tabindex="0" aria-label="{html.escape(label)}">{table}</div>'
 
 
 def _remark(row: dict, info: dict) -> str:
