@@ -246,10 +246,16 @@ def links() -> str:
 
 
 def build(folder: Path) -> gr.Blocks:
-    """The app around the models of a folder."""
+    """The app around the models of a folder.
+
+    Raises:
+        FileNotFoundError: none of them has weights.
+    """
     folders = find_models(folder)
     infos = [json.loads((path / DETECTOR).read_text()) for path in folders.values()]
     detectors = {name: Detector(path) for name, path in folders.items() if (path / MODEL).exists()}
+    if not detectors:
+        raise FileNotFoundError(f"{folder} has no {MODEL}; make one with `python -m export convert --format keras`.")
     with gr.Blocks(title="DeepFaceDetect", analytics_enabled=False, delete_cache=(CLEAN_EVERY, KEEP)) as app:
         gr.Markdown(f"# DeepFaceDetect\nIs this face a photograph, or did StyleGAN make it?\n\n{links()}")
         with gr.Tabs():

@@ -77,7 +77,7 @@ class Detector:
         info: the content of detector.json.
         size: height and width in pixels of what the network sees.
         file_bytes: size of the Keras file.
-        parameters: how many numbers were learnt.
+        parameters: how many numbers the network holds.
         layers: what `describe_layers` says of the network.
         has_evidence: whether the network draws an evidence map.
     """

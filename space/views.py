@@ -125,8 +125,7 @@ def evidence_overlay(pixels: np.ndarray, evidence: np.ndarray | None) -> str:
     return (
         f'<figure><div class="overlay"><img src="{data_uri(photo, "JPEG")}" alt="The photo"/>'
         f'<img src="{data_uri(cover)}" alt="" class="cover"/></div>'
-        f"<figcaption>{describe_evidence(evidence)} Orange marks it: a hint at where the model looks, no proof."
-        "</figcaption></figure>"
+        f"<figcaption>{describe_evidence(evidence)}</figcaption></figure>"
     )
 
 
@@ -134,14 +133,14 @@ def describe_evidence(evidence: np.ndarray) -> str:
     """Where an evidence map, float (rows, columns), 0..1, is high, for those who don't see it."""
     strong = evidence >= 0.5
     if not strong.any():
-        return "Nothing in this picture speaks for a fake."
+        return "On this map, nothing in the picture speaks for a fake."
     row, column = np.unravel_index(evidence.argmax(), evidence.shape)
     third = [int(3 * (index + 0.5) / length) for index, length in zip((row, column), evidence.shape)]
     words = ("upper", "middle", "lower")[third[0]], ("left", "middle", "right")[third[1]]
     place = " ".join(dict.fromkeys(words))
     return (
-        f"What speaks for a fake is strongest in the {place} of the picture, "
-        f"and at least half as strong on {100 * strong.mean():.0f} % of it."
+        f"Orange marks what speaks for a fake. It is strongest in the {place} of the picture, and at least half as "
+        f"strong on {100 * strong.mean():.0f} % of it. That hints at where the model looks, and proves nothing."
     )
 
 
