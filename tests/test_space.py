@@ -791,6 +791,20 @@ def test_many_photos_are_judged_and_saved_as_csv(page, tmp_path):
     assert [line.split(",")[0] for line in lines[1:]] == ["a.jpg", "b.jpg"]
 
 
+def test_a_long_batch_shows_how_far_it_is(browser, url, tmp_path):
+    (tmp_path / "many.zip").write_bytes(pack({f"{i}.jpg": PHOTO for i in range(40)}))
+    page = browser.new_page()
+    page.goto(url)
+    page.get_by_role("tab", name="Check many").click()
+    page.locator("input[type=file]").last.set_input_files(tmp_path / "many.zip")
+    page.wait_for_selector("text=many.zip >> visible=true")
+    page.get_by_role("button", name="Judge all").click()
+    page.wait_for_selector("text=/\\d+\\/40 photos/")
+    page.wait_for_selector("text=0 not judged")
+    assert page.locator("td.file").count() == 40
+    page.close()
+
+
 def test_the_folder_alone_installs_small_and_judges(folder, tmp_path):
     alone = shutil.copytree(folder, tmp_path / "space")
     port = free_port()
