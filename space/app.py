@@ -3,8 +3,10 @@
     python app.py        serves http://127.0.0.1:7860
 """
 
+import ctypes
 import json
 import os
+import sys
 from pathlib import Path
 
 import gradio as gr
@@ -271,7 +273,17 @@ def build(folder: Path) -> gr.Blocks:
     return app.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE)
 
 
+def give_memory_back() -> None:
+    """Let glibc hand the memory of large arrays back at once; it would keep some for every thread that had a photo."""
+    m_mmap_threshold, m_arena_max = -3, -8  # From malloc.h.
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if hasattr(libc, "mallopt"):  # Not in musl.
+        libc.mallopt(m_mmap_threshold, 1_000_000)
+        libc.mallopt(m_arena_max, AT_ONCE)
+
+
 if __name__ == "__main__":
+    give_memory_back()
     build(models_folder()).launch(
         max_file_size=MAX_UPLOAD_BYTES,
         theme=THEME,
