@@ -3,26 +3,52 @@
 import html
 from collections.abc import Sequence
 
-from views import percent
+from detector import Detector
+from views import percent, scroll
 
 MAX_POINTS = 200  # Of a drawn curve.
 MAX_LAYERS = 16  # Boxes of a drawn network; of a deeper one, the layers in the middle become one box.
 
 
-def model_card(info: dict, trained: bool) -> str:
+def overview(infos: list[dict], detectors: dict[str, Detector]) -> str:
+    """All models in one table.
+
+    Args:
+        infos: the content of each detector.json.
+        detectors: those with weights, by name.
+    """
+    rows = []
+    for info in infos:
+        name, detector, test = html.escape(info["name"]), detectors.get(info["name"]), _test_of(info)
+        size = [f"{detector.parameters:,}", _megabytes(detector.file_bytes)] if detector else ["", ""]
+        figures = ["not measured" if detector else "not trained here", "", ""]
+        if detector and test:
+            low, high = test["at_threshold"]["accuracy_interval_95"]
+            accuracy = percent(test["at_threshold"]["accuracy"])
+            figures = [accuracy, f"{percent(low)} to {percent(high)}", f'{test["roc_auc"]:.3f}']
+        rows.append((name, *figures, *size))
+    caption = "On the test images, where a coin has 50.0 % and 0.500"
+    header = ("Model", "Accuracy", "95 % interval", "ROC AUC", "Parameters", "File")
+    return f'<div class="overview">{scroll("All models", table(caption, header, rows))}</div>'
+
+
+def model_card(info: dict, detector: Detector | None) -> str:
     """One model's figures on the images it never saw, as far as detector.json has them.
 
     Args:
         info: the content of detector.json.
-        trained: whether its weights are there.
+        detector: the model; None without weights.
     """
-    test = info.get("metrics", {}).get("test")
+    test = _test_of(info)
     title = f'<h2>{html.escape(info["name"])}</h2>'
-    if not trained or not test:
-        missing = "figures" if trained else "weights"
-        return f'<section class="card">{title}<p>Not trained: there are no {missing}.</p></section>'
+    if not detector:
+        return f'<section class="card">{title}<p>Not trained here: there are no weights.</p></section>'
+    size = f"{detector.parameters:,} parameters in {_megabytes(detector.file_bytes)}; "
+    size += f"sees {detector.size} × {detector.size} pixels."
+    if not test:
+        return f'<section class="card">{title}<p>{size} It was not measured: there are no figures.</p></section>'
     parts = [
-        f"<p>{learnt_from(info)}</p>",
+        f"<p>{learnt_from(info)} {size}</p>",
         _columns(_figures(test), confusion(test["at_threshold"]["confusion_matrix"], info["classes"])),
         _columns(
             roc(test["roc"], test["roc_auc"]) if "roc" in test else "",
@@ -31,13 +57,25 @@ def model_card(info: dict, trained: bool) -> str:
         _operating_points(test.get("operating_points", [])),
         _unsure(info.get("unsure")),
         heat_map(info["robustness"]) if "robustness" in info else "",
+        _disturbed(info["robustness"], test["roc_auc"]) if "robustness" in info else "",
+        _other_sources(info.get("extra", {})),
     ]
     return f'<section class="card">{title}{"".join(parts)}</section>'
 
 
+def _test_of(info: dict) -> dict | None:
+    return info.get("metrics", {}).get("test")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
 def learnt_from(info: dict) -> str:
-    """One paragraph on data and test, in numbers."""
-    dataset, test = info["provenance"]["dataset"], info["metrics"]["test"]
+    """One paragraph on data and test, in numbers; "" without any."""
+    if not (test := _test_of(info)):
+        return ""
+    dataset = info["provenance"]["dataset"]
     low, high = test["at_threshold"]["accuracy_interval_95"]
     counts, names = dataset["counts"], html.escape(", ".join(dataset["names"]))
     return (
@@ -54,7 +92,7 @@ def _columns(*parts: str) -> str:
 
 def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """An HTML table; the first cell of each row is its heading, all others are numbers."""
-    head = "".join(f'<th scope="col"{_number(i)}>{cell}</th>' for i, cell in enumerate(header))
+    head = "".join(f'<th scope="col"{_number(i)}>{cell}</th>' if cell else "<td></td>" for i, cell in enumerate(header))
     body = "".join(
         f'<tr><th scope="row">{first}</th>' + "".join(f'<td class="number">{cell}</td>' for cell in rest) + "</tr>"
         for first, *rest in rows
@@ -127,10 +165,30 @@ def heat_map(robustness: dict) -> str:
         + "</tr>"
         for size, row in zip(robustness["sizes"], robustness["roc_auc"])
     )
-    return (
-        '<div class="scroll"><table class="matrix"><caption>ROC AUC when the photo was made smaller and compressed'
-        f'</caption><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return scroll(
+        "Robustness",
+        '<table class="matrix"><caption>ROC AUC when the photo was made smaller and compressed</caption>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>",
     )
+
+
+def _disturbed(robustness: dict, undisturbed: float) -> str:
+    """ROC AUC after blur and noise, from {"blur": {sigma: roc_auc}, "noise": {sigma: roc_auc}}, both optional."""
+    rows = [("As they are", f"{undisturbed:.3f}")]
+    for key, title in (("blur", "Blurred, sigma {} pixels"), ("noise", "With noise, sigma {} of 255")):
+        rows += [(title.format(sigma), f"{auc:.3f}") for sigma, auc in robustness.get(key, {}).items()]
+    return table("ROC AUC on disturbed photos", ("", "ROC AUC"), rows) if len(rows) > 1 else ""
+
+
+def _other_sources(extra: dict[str, dict]) -> str:
+    """Shares judged right of images from elsewhere, and ROC AUC where both classes are there."""
+    rows = []
+    for name, source in extra.items():
+        images = " + ".join(f"{count:,} {kind}" for kind, count in source["images"].items())
+        right = [percent(source["accuracy"][kind]) if kind in source["accuracy"] else "" for kind in ("fake", "real")]
+        rows.append((html.escape(name), images, *right, f'{source["all"]["roc_auc"]:.3f}' if "all" in source else ""))
+    header = ("", "Images", "Fakes right", "Real right", "ROC AUC")
+    return scroll("Other sources", table("Images from other sources", header, rows)) if rows else ""
 
 
 def roc(curve: dict, auc: float) -> str:

@@ -92,6 +92,11 @@ def aligned_crop(pixels: np.ndarray, face: Face) -> np.ndarray:
     return _cut(pixels, _square({name: (x + s * u - t * v, y + s * v + t * u) for name, (s, t) in units.items()}))
 
 
+def count(faces: list[Face]) -> int:
+    """How many of the faces count: not those much smaller than the largest, in the background."""
+    return sum(face.width >= FACTS["beside"] * faces[0].width for face in faces)
+
+
 def situation(faces: list[Face], width: int, height: int) -> str | None:
     """What a photo's faces mean for its verdict: none, several, tiny or small (the crop helps); None when all is well.
 
@@ -101,7 +106,7 @@ def situation(faces: list[Face], width: int, height: int) -> str | None:
     """
     if not faces:
         return "none"
-    if _count(faces) > 1:
+    if count(faces) > 1:
         return "several"
     if faces[0].width < FACTS["tiny"]:
         return "tiny"
@@ -115,11 +120,7 @@ def advice(faces: list[Face], width: int, height: int) -> str | None:
     if not (key := situation(faces, width, height)):
         return None
     pixels = int(faces[0].width) if faces else 0
-    return FACTS["advice"][key].format(count=_count(faces), pixels=pixels)
-
-
-def _count(faces: list[Face]) -> int:
-    return sum(face.width >= FACTS["beside"] * faces[0].width for face in faces)
+    return FACTS["advice"][key].format(count=count(faces), pixels=pixels)
 
 
 def _search(pixels: np.ndarray, parts: int, least_score: float) -> list[np.ndarray]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PureWindowsPath
 
 from vendor.photo import PhotoError
 
@@ -20,6 +20,7 @@ def megabytes(size: int) -> str:
     return f"{size // 1_000_000} MB"
 
 
+ODD_ZIP = "The zip is damaged, cut off or packed in a rare way; pack the pictures again."
 TOO_LARGE = f"The file is larger than {megabytes(MAX_PHOTO_BYTES)}; save the photo smaller and retry."
 
 
@@ -61,7 +62,7 @@ class Picture:
             with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
                 return file.read(MAX_PHOTO_BYTES + 1)
         except Exception:  # Each way of packing has its own kinds on damaged data: zlib.error, LZMAError, ...
-            raise PhotoError("The zip is damaged or packed in a rare way; pack the pictures again.") from None
+            raise PhotoError(ODD_ZIP) from None
 
 
 def list_pictures(files: list[Picture]) -> list[Picture]:
@@ -88,18 +89,18 @@ def _list_zip(name: str, path: Path) -> list[Picture]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
-    except zipfile.BadZipFile:
-        return [Picture(name, path, error="The zip is damaged or cut off; pack the pictures again.")]
-    pictures = [_in_zip(path, member) for member in members if not IGNORED & {*PurePosixPath(member.filename).parts}]
+    except Exception:  # BadZipFile, NotImplementedError on a version, UnicodeDecodeError on a name, struct.error, ...
+        return [Picture(name, path, error=ODD_ZIP)]
+    pictures = [_in_zip(path, member) for member in members if not IGNORED & {*PureWindowsPath(member.filename).parts}]
     return pictures or [Picture(name, path, error="The zip is empty; put JPEG, PNG or WebP pictures into it.")]
 
 
 def _in_zip(path: Path, member: zipfile.ZipInfo) -> Picture:
-    name = PurePosixPath(member.filename.replace("\\", "/"))
+    name = PureWindowsPath(member.filename)  # Takes both slashes.
     error = ""
-    if name.is_absolute() or ".." in name.parts or ":" in member.filename:
-        name = PurePosixPath(name.name)
+    if name.root or ".." in name.parts:
+        name = PureWindowsPath(name.name)
         error = "The zip gives this file a path outside itself; pack the pictures again."
     elif member.flag_bits & 1:
         error = "The zip is encrypted; pack the pictures without a password."
-    return Picture(str(name), path, member, error)
+    return Picture(name.as_posix(), path, member, error)

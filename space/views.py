@@ -53,6 +53,22 @@ def verdict_card(verdict: Verdict, info: dict) -> str:
     )
 
 
+def crop_card(crop: np.ndarray, verdict: Verdict, info: dict) -> str:
+    """The verdict on a face cut out of its photo, beside what was judged.
+
+    Args:
+        crop: uint8 RGB (height, width, 3).
+        verdict: on the crop.
+        info: the detector.json in use.
+    """
+    picture = data_uri(Image.fromarray(crop), "JPEG")
+    return (
+        f'<div class="verdict crop {verdict["verdict"]}"><img src="{picture}" alt="The face, upright and alone"/>'
+        f"<div><p>The face alone</p><h3>{html.escape(words(verdict, info))}</h3>"
+        f'<p>{percent(verdict["p_real"])} real, {percent(verdict["p_fake"])} fake</p></div></div>'
+    )
+
+
 def error_card(sentence: str) -> str:
     """What went wrong, in place of a verdict."""
     return f'<div class="verdict error"><h2>No verdict</h2><p>{html.escape(sentence)}</p></div>'
@@ -108,39 +124,76 @@ def evidence_overlay(pixels: np.ndarray, evidence: np.ndarray | None) -> str:
     cover = Image.fromarray(colour).resize(photo.size, Image.Resampling.BICUBIC)
     return (
         f'<figure><div class="overlay"><img src="{data_uri(photo, "JPEG")}" alt="The photo"/>'
-        f'<img src="{data_uri(cover)}" alt="Where it speaks for a fake, in orange" class="cover"/></div>'
-        "<figcaption>Orange: what speaks for “fake”. A hint at where the model looks, no proof.</figcaption></figure>"
+        f'<img src="{data_uri(cover)}" alt="" class="cover"/></div>'
+        f"<figcaption>{describe_evidence(evidence)}</figcaption></figure>"
     )
 
 
-def batch_table(rows: list[dict], info: dict) -> str:
-    """A table of many verdicts and, with at least one row, a link that saves them as CSV.
+def describe_evidence(evidence: np.ndarray) -> str:
+    """Where an evidence map, float (rows, columns), 0..1, is high, for those who don't see it."""
+    strong = evidence >= 0.5
+    if not strong.any():
+        return "On this map, nothing in the picture speaks for a fake."
+    row, column = np.unravel_index(evidence.argmax(), evidence.shape)
+    third = [int(3 * (index + 0.5) / length) for index, length in zip((row, column), evidence.shape)]
+    words = ("upper", "middle", "lower")[third[0]], ("left", "middle", "right")[third[1]]
+    place = " ".join(dict.fromkeys(words))
+    return (
+        f"Orange marks what speaks for a fake. It is strongest in the {place} of the picture, and at least half as "
+        f"strong on {100 * strong.mean():.0f} % of it. That hints at where the model looks, and proves nothing."
+    )
+
+
+def batch_summary(rows: list[dict], info: dict) -> str:
+    """How many verdicts of each kind, and a link that saves the rows as CSV; "" without rows.
 
     Args:
-        rows: {"file": name, "error": sentence or None, and a Verdict's keys, None where there is an error}.
+        rows: {"file": name, "error": sentence or None, and a PhotoVerdict's keys, None where there is an error}.
         info: the detector.json in use.
     """
     if not rows:
         return ""
-    body = "".join(
-        f'<tr class="{row["verdict"] or "error"}"><td>{html.escape(row["file"])}</td>'
-        + (
-            f'<td colspan="2">{html.escape(row["error"])}</td>'
-            if row["error"]
-            else f'<td>{html.escape(words(row, info))}</td><td class="number">{percent(row["p_real"])}</td>'
-        )
-        + "</tr>"
-        for row in rows
-    )
     counts = [f'{sum(row["verdict"] == name for row in rows)} {name}' for name in (*info["classes"], UNSURE)]
     failed = sum(bool(row["error"]) for row in rows)
     link = f"data:text/csv;charset=utf-8;base64,{base64.b64encode(to_csv(rows).encode()).decode()}"
     return (
         f'<p>{", ".join(counts)}, {failed} not judged. '
         f'<a class="button" download="verdicts.csv" href="{link}">Download CSV</a></p>'
-        '<div class="scroll"><table><thead><tr><th scope="col">File</th><th scope="col">Verdict</th>'
-        f'<th scope="col" class="number">P(real)</th></tr></thead><tbody>{body}</tbody></table></div>'
     )
+
+
+def batch_table(rows: list[dict], info: dict) -> str:
+    """A table of many verdicts, each with what its faces mean for it; arguments as of `batch_summary`."""
+    if not rows:
+        return ""
+    body = "".join(
+        f'<tr class="{row["verdict"] or "error"}"><td class="file">{html.escape(row["file"])}</td>'
+        + (
+            f'<td colspan="2">{html.escape(row["error"])}</td>'
+            if row["error"]
+            else f"<td>{html.escape(words(row, info))}{_remark(row, info)}</td>"
+            f'<td class="number">{percent(row["p_real"])}</td>'
+        )
+        + "</tr>"
+        for row in rows
+    )
+    head = "".join(f'<th scope="col">{title}</th>' for title in ("File", "Verdict"))
+    head += '<th scope="col" class="number">P(real)</th>'
+    return scroll("Verdicts", f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def scroll(label: str, table: str) -> str:
+    """A table that may be wider than a phone; scrolled by keyboard too."""
+    return f'<div class="scroll" role="region" tabindex="0" aria-label="{html.escape(label)}">{table}</div>'
+
+
+def _remark(row: dict, info: dict) -> str:
+    if not row["advice"]:
+        return ""
+    remark = row["advice"]
+    if row["crop_verdict"]:
+        remark += f' The crop: {percent(row["crop_p_real"])} real. {info["words"][row["crop_verdict"]]}.'
+    return f'<p class="remark">{html.escape(remark)}</p>'
 
 
 def to_csv(rows: list[dict]) -> str:
@@ -150,12 +203,3 @@ def to_csv(rows: list[dict]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return stream.getvalue()
-
-
-def example_buttons(examples: list[tuple[str, bytes]]) -> str:
-    """A picture to click for each example: (what it shows, JPEG bytes)."""
-    return '<div class="examples">' + "".join(
-        f'<button type="button"><img src="data:image/jpeg;base64,{base64.b64encode(content).decode()}" alt=""/>'
-        f"<span>{html.escape(title)}</span></button>"
-        for title, content in examples
-    ) + "</div>"  # fmt: skip

@@ -96,8 +96,8 @@ def test_a_picture_of_any_shape_without_a_face_has_none(size):
         ("drawn", "none", "No face was found; the verdict is for the whole picture."),
         ("two", "several", "2 faces were found; the verdict is for the whole picture."),
         ("tiny", "tiny", r"The face is only 4\d pixels wide"),
-        ("portrait", "small", "The face is small in this picture. Of the crop around it alone"),
-        ("far", "small", "The face is small in this picture."),
+        ("portrait", "small", "The face is small in this picture; go by the crop around it alone"),
+        ("far", "small", "The face is small in this picture;"),
     ],
 )
 def test_the_advice_fits_the_picture(name, situation, sentence):

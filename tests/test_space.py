@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import contextlib
 import hashlib
 import io
 import json
@@ -11,6 +12,8 @@ import shutil
 import struct
 import subprocess
 import sys
+import threading
+import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -22,6 +25,8 @@ import requests
 from conftest import ROOT, draw, encode, free_port, serve
 from huggingface_hub import SpaceCard
 from PIL import Image
+from playwright.sync_api import expect
+from skimage import data
 
 from train import metrics
 from train.photo import read_photo
@@ -30,6 +35,8 @@ from train.spec import CLASS_NAMES, WORDS
 sys.path.insert(0, str(ROOT / "space"))
 
 import charts  # noqa: E402
+import detector  # noqa: E402
+import faces  # noqa: E402
 import uploads  # noqa: E402
 import views  # noqa: E402
 from resize import resize  # noqa: E402
@@ -39,6 +46,7 @@ os.environ.pop("KERAS_BACKEND", None)
 
 README = ROOT / "space/README.md"
 MODEL_KEYS = {"verdict", "p_real", "p_fake", "unsure", "threshold", "model"}
+MODEL_KEYS |= {"faces", "advice", "crop_verdict", "crop_p_real"}
 CURVES = {
     "calibration": {
         "after": {
@@ -86,26 +94,40 @@ def describe(folder: Path, name: str, **more) -> None:
 def folder(network, tmp_path_factory) -> Path:
     """The Space's folder alone, with three models: a plain one, one that has every figure, one without weights."""
     folder = tmp_path_factory.mktemp("space") / "space"
-    shutil.copytree(ROOT / "space", folder, ignore=shutil.ignore_patterns("model", ".venv", "__pycache__"))
+    shutil.copytree(ROOT / "space", folder, ignore=shutil.ignore_patterns("model", "models", ".venv", "__pycache__"))
     for name in ("custom", "evidence", "untrained"):
-        (folder / "model" / name).mkdir(parents=True)
-    network.save(folder / "model/custom/model.keras")
-    describe(folder / "model/custom", "custom")
+        (folder / "models" / name).mkdir(parents=True)
+    network.save(folder / "models/custom/model.keras")
+    describe(folder / "models/custom", "custom")
 
     pixels = keras.Input((None, None, 3))
     small = keras.layers.Resizing(96, 96)(pixels)
-    evidence = keras.layers.AveragePooling2D(24)(small)[..., 0] / 255
+    evidence = keras.layers.AveragePooling2D(24)(small)[..., :1] / 255
     p_real = 0.5 + 0 * keras.ops.mean(small, axis=(1, 2))[:, :1]
-    keras.Model(pixels, [p_real, evidence]).save(folder / "model/evidence/model.keras")
+    keras.Model(pixels, [p_real, evidence]).save(folder / "models/evidence/model.keras")
     describe(
-        folder / "model/evidence",
+        folder / "models/evidence",
         "evidence",
         temperature=1.5,
         unsure={"low": 0.4, "high": 0.6, "coverage": 0.8, "accuracy": 0.95},
-        robustness={"sizes": [256, 128], "qualities": [95, 50], "roc_auc": [[0.987, 0.9], [0.8, 0.512]]},
+        robustness={
+            "sizes": [256, 128],
+            "qualities": [95, 50],
+            "roc_auc": [[0.987, 0.9], [0.8, 0.512]],
+            "blur": {"2.0": 0.777},
+            "noise": {"15.0": 0.666},
+        },
+        extra={
+            "elsewhere": {
+                "images": {"fake": 20, "real": 30},
+                "accuracy": {"fake": 0.6, "real": 0.7},
+                "all": {"roc_auc": 0.765},
+            },
+            "fakes only": {"images": {"fake": 7}, "accuracy": {"fake": 0.8}},
+        },
         test=CURVES,
     )
-    (folder / "model/untrained/detector.json").write_text(json.dumps({"name": "untrained"}))
+    (folder / "models/untrained/detector.json").write_text(json.dumps({"name": "untrained"}))
     return folder
 
 
@@ -123,12 +145,15 @@ def upload(url: str, name: str, content: bytes) -> dict:
     return {"path": response.json()[0], "orig_name": name, "meta": {"_type": "gradio.FileData"}}
 
 
+TELLS = re.compile(r"Traceback|\.py\b|/tmp|/home|/root|site-packages")  # What only the server should know.
+
+
 def call(url: str, endpoint: str, *data) -> tuple[str, object]:
     """Call the API; returns "complete" or "error" and the answer, and checks that it tells nothing of the server."""
     response = requests.post(f"{url}gradio_api/call/{endpoint}", json={"data": data}, timeout=60)
     assert response.status_code == 200, response.text
     answer = requests.get(f"{url}gradio_api/call/{endpoint}/{response.json()['event_id']}", timeout=120).text
-    assert not re.search(r"Traceback|\.py\b|/tmp|/home|/root|site-packages", answer)
+    assert not TELLS.search(answer)
     event, answer = re.search(r"event: (complete|error)\ndata: (.*)", answer).groups()
     return event, json.loads(answer)
 
@@ -140,6 +165,7 @@ def predict(url: str, content: bytes, name: str = "photo.jpg", model: str | None
 
 
 PHOTO = encode(draw(300, 200, 3), "JPEG")
+PORTRAIT = Image.fromarray(data.astronaut())  # 512 x 512; the face is 95 pixels wide.
 
 
 @pytest.mark.parametrize("size", [(224, 224), (41, 53), (1000, 700)])
@@ -159,13 +185,41 @@ def test_inside_the_band_the_verdict_is_unsure(url):
     assert answer["p_real"] == 0.5 and answer["unsure"] is True and answer["verdict"] == "unsure"
 
 
+def test_a_small_face_is_judged_alone_too(url):
+    answer = predict(url, encode(PORTRAIT, "PNG"))
+    pixels = np.asarray(PORTRAIT)
+    crop = Image.fromarray(faces.aligned_crop(pixels, faces.find_faces(pixels)[0]))
+    of_crop = predict(url, encode(crop, "PNG"))
+    assert answer["faces"] == 1 and answer["advice"].startswith("The face is small in this picture")
+    assert (answer["crop_verdict"], answer["crop_p_real"]) == (of_crop["verdict"], of_crop["p_real"])
+    assert of_crop["faces"] == 1
+    assert [of_crop[key] for key in ("advice", "crop_verdict", "crop_p_real")] == [None] * 3
+
+
+def test_several_faces_and_none_are_said_so(url):
+    two = Image.new("RGB", (1024, 512))
+    two.paste(PORTRAIT, (0, 0))
+    two.paste(PORTRAIT, (512, 0))
+    files = [upload(url, "two.png", encode(two, "PNG")), upload(url, "none.jpg", PHOTO)]
+    event, [[several, none]] = call(url, "predict_batch", files, None)
+    assert event == "complete"
+    assert several["faces"] == 2 and several["advice"].startswith("2 faces were found")
+    assert none["faces"] == 0 and none["advice"] == "No face was found; the verdict is for the whole picture."
+    assert several["crop_verdict"] is None and none["crop_verdict"] is None
+    assert several["p_real"] == predict(url, encode(two, "PNG"))["p_real"]
+
+
 def test_the_api_says_what_it_takes_and_answers(url):
     endpoints = requests.get(f"{url}gradio_api/info", timeout=60).json()["named_endpoints"]
     assert endpoints.keys() == {"/predict", "/predict_batch"}
-    assert endpoints["/predict"]["returns"][0]["type"]["properties"].keys() == MODEL_KEYS
+    answer = endpoints["/predict"]["returns"][0]["type"]["properties"]
+    assert answer.keys() == MODEL_KEYS
+    assert answer["p_real"] == {"type": "number"} and answer["faces"] == {"type": "integer"}
     row = endpoints["/predict_batch"]["returns"][0]["type"]["items"]["properties"]
     assert row.keys() == MODEL_KEYS | {"file", "error"}
+    assert {"type": "null"} in row["p_real"]["oneOf"] and row["file"] == {"type": "string"}
     assert "JPEG, PNG or WebP" in endpoints["/predict"]["description"]
+    assert all(key in endpoints["/predict"]["description"] for key in MODEL_KEYS - {"model"})
 
 
 def rotated(image: Image.Image) -> bytes:
@@ -255,6 +309,21 @@ def test_what_is_no_upload_and_no_model_is_refused(url, folder):
         assert requests.get(f"{url}gradio_api/file={path}", timeout=60).status_code == 403
 
 
+def test_calls_without_sense_tell_nothing_of_the_server(url):
+    photo = upload(url, "a.jpg", PHOTO)
+    wrong = ([], [photo], ["text", None], [{"path": None}, None], [photo | {"path": photo["path"] + "x"}, None], [7, 7])
+    for data in wrong:
+        for endpoint in ("predict", "predict_batch"):
+            answer = requests.post(f"{url}gradio_api/call/{endpoint}", json={"data": data}, timeout=60)
+            assert not TELLS.search(answer.text)
+            if answer.status_code == 200 and data != [photo]:
+                event = answer.json()["event_id"]
+                answer = requests.get(f"{url}gradio_api/call/{endpoint}/{event}", timeout=60)
+                assert not TELLS.search(answer.text)
+    assert requests.get(f"{url}monitoring", timeout=60).status_code != 200
+    assert predict(url, PHOTO)["model"] == "custom"
+
+
 def call_extras(url: str) -> dict:
     """What Gradio adds to every error beside its sentence."""
     _, answer = call(url, "predict", None, None)
@@ -279,21 +348,29 @@ def test_many_files_and_zips_get_a_row_each(url):
             "__MACOSX/in/._a.jpg": b"what macOS adds",
             "../../escaped.jpg": PHOTO,
             "/absolute.jpg": PHOTO,
+            "C:\\drive.jpg": PHOTO,
+            "in/at 12:30.jpg": PHOTO,
             "note.txt": b"text",
         }
     )
+    odd_version = archive.replace(uploads.ZIP_ENTRY + b"\x14\x03\x14", uploads.ZIP_ENTRY + b"\x14\x03\xff")
+    odd_name = pack({"ü.jpg": PHOTO}).replace("ü".encode(), b"\xfc\xfc")  # Said to be UTF-8.
     files = [("b.jpg", PHOTO), ("c.zip", archive), ("d.zip", bomb), ("e.zip", archive[:300]), ("f.zip", pack({}))]
+    files += [("g.zip", odd_version), ("h.zip", odd_name)]
     event, [rows] = call(url, "predict_batch", [upload(url, *file) for file in files], None)
     assert event == "complete"
     judged = predict(url, PHOTO)
-    assert [row["file"] for row in rows if not row["error"]] == ["b.jpg", "in/a.jpg"]
+    assert [row["file"] for row in rows if not row["error"]] == ["b.jpg", "in/a.jpg", "in/at 12:30.jpg"]
     assert all({key: row[key] for key in MODEL_KEYS} == judged for row in rows if not row["error"])
     assert {row["file"]: row["error"] for row in rows if row["error"]} == {
         "escaped.jpg": "The zip gives this file a path outside itself; pack the pictures again.",
+        "drive.jpg": "The zip gives this file a path outside itself; pack the pictures again.",
         "absolute.jpg": "The zip gives this file a path outside itself; pack the pictures again.",
         "note.txt": "This is not a JPEG, PNG or WebP picture; choose one of those.",
         "bomb.png": "The file is larger than 5 MB; save the photo smaller and retry.",
-        "e.zip": "The zip is damaged or cut off; pack the pictures again.",
+        "e.zip": uploads.ODD_ZIP,
+        "g.zip": uploads.ODD_ZIP,
+        "h.zip": uploads.ODD_ZIP,
         "f.zip": "The zip is empty; put JPEG, PNG or WebP pictures into it.",
     }
     assert all(row["verdict"] is None for row in rows if row["error"])
@@ -326,19 +403,71 @@ def test_a_damaged_or_encrypted_picture_in_a_zip_is_said_so(tmp_path):
             picture.read()
 
 
-def test_a_full_queue_says_so_and_empties(url):
-    photo = upload(url, "a.png", encode(draw(3000, 2000), "PNG", compress_level=1))
-    data = {"data": [[photo] * 10, None]}
-    with concurrent.futures.ThreadPoolExecutor(30) as pool:
-        responses = list(
-            pool.map(lambda _: requests.post(f"{url}gradio_api/call/predict_batch", json=data, timeout=60), range(60))
-        )
-    codes = [response.status_code for response in responses]
-    assert set(codes) == {200, 503} and codes.count(200) >= 40
-    assert "Queue is full" in next(response.text for response in responses if response.status_code == 503)
+@contextlib.contextmanager
+def visit(browser, url: str, **options):
+    """A browser's page that shows the Space, ready to use; it asks no other server for anything."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(120_000)  # A busy machine takes its time.
+    page = context.new_page()
+    addresses = []
+    page.on("request", lambda asked: addresses.append(asked.url))
+    page.goto(url)
+    page.wait_for_selector(".examples button")
+    yield page
+    assert [address for address in addresses if not address.startswith((url, "blob:", "data:"))] == []
+    context.close()
+
+
+def test_a_full_queue_says_so_and_empties(url, browser):
+    data = {"data": [[upload(url, "a.jpg", PHOTO)] * 5, None]}
+    responses, enough = [], threading.Event()
+
+    def ask() -> None:
+        while not enough.is_set():
+            responses.append(requests.post(f"{url}gradio_api/call/predict_batch", json=data, timeout=60))
+
+    with visit(browser, url) as page, concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for _ in range(8):
+            pool.submit(ask)
+        try:
+            while not any(response.status_code == 503 for response in responses):
+                page.wait_for_timeout(50)
+            told = page.get_by_text("This application is currently busy. Please try again.")
+            for attempt in range(50):  # One of the 40 may be done just now, and leave room for this one.
+                page.locator(".examples button").nth(attempt % 2).click()
+                page.wait_for_timeout(500)
+                if told.count():
+                    break
+            assert told.count()
+        finally:
+            enough.set()
     accepted = [response.json()["event_id"] for response in responses if response.status_code == 200]
+    refused = [response for response in responses if response.status_code != 200]
+    assert len(accepted) >= 40
+    assert all(response.status_code == 503 and "Queue is full" in response.text for response in refused)
     assert '"p_real"' in requests.get(f"{url}gradio_api/call/predict_batch/{accepted[-1]}", timeout=300).text
     assert predict(url, PHOTO)["model"] == "custom"
+
+
+def test_uploads_are_deleted_and_examples_stay(folder, tmp_path):
+    """The app's own clock, only faster: Gradio deletes what is older than KEEP."""
+    assert re.search(r"^CLEAN_EVERY, KEEP = 300, 3300$", (folder / "app.py").read_text(), re.MULTILINE)
+    faster = (
+        "import app; app.CLEAN_EVERY, app.KEEP = 1, 2; "
+        "app.build(app.models_folder()).launch(footer_links=[], enable_monitoring=False)"
+    )
+    port = free_port()
+    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(tmp_path)}
+    with serve([sys.executable, "-c", faster], port, cwd=folder, env=environment) as url:
+        kept = {path for path in tmp_path.rglob("*") if path.is_file()}
+        assert {path.name for path in kept} == {"astronaut.jpg", "astronaut-face.jpg", "drawing.jpg"}
+        photo = Path(upload(url, "photo.jpg", PHOTO)["path"])
+        assert photo.read_bytes() == PHOTO
+        for _ in range(300):
+            if not photo.exists():
+                break
+            time.sleep(0.2)
+        assert {path for path in tmp_path.rglob("*") if path.is_file()} == kept
 
 
 def readme_code(language: str, url: str) -> str:
@@ -357,9 +486,8 @@ def test_the_readme_s_calls_work(url, tmp_path, language):
     (tmp_path / name).write_text(readme_code(language, url))
     result = subprocess.run([command, name], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
-    assert f"{predict(url, PHOTO)['p_real']:.6f}"[:7] in result.stdout
-    if language == "python":
-        assert re.search(r"^a\.jpg 0\.\d+", result.stdout, re.MULTILINE)
+    assert result.stdout.count(f"{predict(url, PHOTO)['p_real']:.6f}"[:7]) == 3  # Alone, in the batch, in its zip.
+    assert "a.jpg" in result.stdout and "photo.jpg" in result.stdout
 
 
 def test_the_readme_is_a_space_s_card():
@@ -406,12 +534,43 @@ def test_evidence_covers_the_photo_where_it_is_high():
     assert cover[30, 5, 3] == 255 and cover[30, 75, 3] == 0
 
 
+@pytest.mark.parametrize(
+    ("high", "place"),
+    [
+        (np.s_[:1, :1], "in the upper left of the picture, and at least half as strong on 11 % of it"),
+        (np.s_[2:, 1:2], "in the lower middle of the picture"),
+        (np.s_[1:2, 1:2], "in the middle of the picture"),
+        (np.s_[1:2, :], "in the middle left of the picture, and at least half as strong on 33 % of it"),
+    ],
+)
+def test_evidence_is_described(high, place):
+    evidence = np.zeros((3, 3), np.float32)
+    evidence[high] = 1
+    assert place in views.describe_evidence(evidence)
+    assert views.describe_evidence(0 * evidence) == "On this map, nothing in the picture speaks for a fake."
+
+
 def test_names_of_files_are_no_html():
     row = dict.fromkeys(["file", "error", "verdict", "p_real"]) | {"file": "<img src=x>", "error": "<b>"}
-    table = views.batch_table([row], {"classes": ["fake", "real"], "words": {}})
+    info = {"classes": ["fake", "real"], "words": {}}
+    table = views.batch_table([row], info)
     assert "<img" not in table and "<b>" not in table and "&lt;img src=x&gt;" in table
-    [link] = re.findall(r"href=\"data:text/csv;charset=utf-8;base64,([\w+/=]+)\"", table)
+    [link] = re.findall(r"href=\"data:text/csv;charset=utf-8;base64,([\w+/=]+)\"", views.batch_summary([row], info))
     assert base64.b64decode(link).decode().splitlines() == ["file,error,verdict,p_real", "<img src=x>,<b>,,"]
+
+
+def test_the_best_model_comes_first_and_those_without_weights_last(tmp_path):
+    for name, accuracy in (("a", 0.6), ("b", 0.9), ("c", 0.99), ("d", None)):
+        (tmp_path / name).mkdir()
+        metrics = {"test": {"at_threshold": {"accuracy": accuracy}}} if accuracy else {}
+        (tmp_path / name / "detector.json").write_text(json.dumps({"name": name, "metrics": metrics}))
+        if name != "c":
+            (tmp_path / name / "model.keras").touch()
+    shutil.copytree(tmp_path / "a", tmp_path / "tfjs")  # The same model for the browser.
+    assert list(detector.find_models(tmp_path).items()) == [(name, tmp_path / name) for name in "badc"]
+    shutil.copytree(tmp_path / "a", tmp_path / "e")
+    with pytest.raises(ValueError, match="Two models in .* are called a; keep one of them"):
+        detector.find_models(tmp_path)
 
 
 def test_a_deep_network_is_drawn_short():
@@ -423,64 +582,197 @@ def test_a_deep_network_is_drawn_short():
 @pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
 def page(request, browser, url):
     width, height = request.param
-    context = browser.new_context(viewport={"width": width, "height": height})
-    page = context.new_page()
-    addresses = []
-    page.on("request", lambda asked: addresses.append(asked.url))
-    page.goto(url)
-    page.wait_for_selector(".examples button")
-    yield page
-    assert [address for address in addresses if not address.startswith((url, "blob:", "data:"))] == []
-    context.close()
+    with visit(browser, url, viewport={"width": width, "height": height}) as page:
+        yield page
 
 
-def test_every_tab_fits_and_shows_the_figures(page):
-    for tab, selector in (
-        ("Check many", "text=Photos or zips"),
-        ("How it works", "svg.network"),
-        ("Check a photo", ".examples"),
-        ("Models", ".card"),
-    ):
-        page.get_by_role("tab", name=tab).click()
-        page.wait_for_selector(f"{selector} >> visible=true")
+TABS = {
+    "Check a photo": ".examples",
+    "Check many": "text=Photos or zips",
+    "Models": ".card",
+    "How it works": "svg.network",
+}
+
+
+def open_tab(page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+    page.wait_for_selector(f"{TABS[name]} >> visible=true")
+
+
+def test_every_tab_fits_and_shows_the_figures(page, network):
+    for tab in [*TABS, "Models"]:
+        open_tab(page, tab)
         width = page.viewport_size["width"]
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width, tab
     cards = {title: page.locator(".card", has=page.locator(f"h2:text-is('{title}')")) for title in
              ("custom", "evidence", "untrained")}  # fmt: skip
-    assert "Not trained: there are no weights." in cards["untrained"].inner_text()
+    assert "Not trained here: there are no weights." in cards["untrained"].inner_text()
+    assert [row.split()[0] for row in page.locator(".overview tbody tr").all_inner_texts()] == [*cards]
+    assert page.locator(".overview tr:has-text('untrained')").inner_text().split("\t")[1] == "not trained here"
     evidence = cards["evidence"].inner_text()
-    for figure in ("0.987", "0.512", "expected error 0.012", "0.123", "from 0.400 to 0.600", "A coin"):
+    for figure in ("0.987", "0.512", "expected error 0.012", "0.123", "from 0.400 to 0.600", "A coin", "96 × 96"):
         assert figure in evidence
+    for figure in ("sigma 2.0 pixels\t0.777", "sigma 15.0 of 255\t0.666"):
+        assert figure in evidence
+    assert "elsewhere\t20 fake + 30 real\t60.0 %\t70.0 %\t0.765" in evidence
+    assert "fakes only\t7 fake\t80.0 %" in evidence
     assert cards["evidence"].locator("svg").count() == 2
+    assert f"{network.count_params():,} parameters in " in cards["custom"].inner_text()
+
+
+def axe(page) -> list[tuple[str, list[str]]]:
+    """What axe-core finds: each rule with the elements that break it."""
+    found = page.evaluate("() => axe.run()")["violations"]
+    return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_tab(browser, url, scheme):
+    with visit(browser, url, color_scheme=scheme) as page:
+        page.add_script_tag(path=ROOT / "tests/node_modules/axe-core/axe.min.js")
+        # Gradio fades in what it shows; half faded, its colours have no contrast.
+        page.add_style_tag(content="*, ::before, ::after { transition: none !important; animation: none !important }")
+        assert page.evaluate("() => document.body.classList.contains('dark')") == (scheme == "dark")
+        assert axe(page) == []
+        page.locator(".examples button").first.click()
+        page.wait_for_selector(".crop")
+        page.get_by_text("Frequency spectrum").click()
+        page.wait_for_selector("img.spectrum")
+        for tab in TABS:
+            open_tab(page, tab)
+            assert axe(page) == [], tab
+
+
+def choose_model(page, name: str) -> None:
+    page.locator("input[aria-label=Model]").first.click()
+    page.get_by_role("option", name=name).click()
+
+
+def opacity_is(page, opacity: str) -> None:
+    page.wait_for_function("(o) => getComputedStyle(document.querySelector('img.cover')).opacity === o", arg=opacity)
 
 
 def test_an_example_is_judged_by_keyboard_and_shows_evidence(page):
-    page.locator(".examples button").first.focus()
+    page.locator(".examples button").nth(1).focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("#verdict h2:has-text('Probably')")
-    page.locator("input[aria-label=Model]").first.click()
-    page.get_by_role("option", name="evidence").click()
+    choose_model(page, "evidence")
     page.wait_for_selector("#verdict h2:has-text('Unsure')")
     page.wait_for_selector(".overlay img.cover")
+    assert "Orange marks what speaks for a fake. It is strongest in the" in page.inner_text("figure:has(.overlay)")
+    opacity_is(page, "0.6")
     page.get_by_role("slider").last.press("Home")
-    page.wait_for_selector(".cover[style='opacity: 0;']", state="attached", timeout=10_000)
+    opacity_is(page, "0")
+    page.locator(".examples button").nth(2).click()
+    page.wait_for_selector("#verdict .notice:has-text('No face was found')")
+    opacity_is(page, "0")
     assert page.locator("[aria-live=polite] .verdict").count() == 1
 
 
+def test_a_small_face_gets_a_card_of_its_own(page):
+    page.locator(".examples button").first.click()
+    page.wait_for_selector(".notice:has-text('The face is small in this picture')")
+    card = page.locator(".verdict.crop")
+    assert card.locator("h3").inner_text() in WORDS.values()
+    assert card.locator("img").evaluate("(image) => [image.naturalWidth, image.naturalHeight]") == [256, 256]
+    page.locator(".examples button").nth(1).click()
+    page.wait_for_selector("#verdict:not(:has(.crop)) .verdict")
+    assert page.locator("#verdict .notice").count() == 0
+
+
 def test_a_bad_file_shows_its_sentence_in_place_of_the_verdict(page, tmp_path):
-    page.locator(".examples button").first.click()  # What the upload component was given before must not matter.
+    page.locator(".examples button").first.click()
     page.wait_for_selector("#verdict h2:has-text('Probably')")
     page.get_by_label("Remove Image").click()
-    page.wait_for_selector("#verdict .notice")
     (tmp_path / "a.jpg").write_bytes(b"<svg/>")
     page.set_input_files("input[type=file]", tmp_path / "a.jpg")
     page.wait_for_selector("#verdict .error:has-text('This is not a JPEG, PNG or WebP picture')")
+    assert page.locator(".verdict").count() == 1
+
+
+class Gate:
+    """Holds the server's answers to a page back until it is opened."""
+
+    def __init__(self, page):
+        self._waiting = []
+        self._is_open = False
+        page.route("**/queue/data*", self._arrive)
+
+    def _arrive(self, route) -> None:
+        if self._is_open:
+            route.continue_()
+        else:
+            self._waiting.append(route)
+
+    def wait(self, page) -> None:
+        """Until the page waits for an answer."""
+        while not self._waiting:
+            page.wait_for_timeout(20)
+
+    def open(self) -> None:
+        self._is_open = True
+        for route in self._waiting:
+            route.continue_()
+
+
+def test_a_bad_files_answer_leaves_the_photo_chosen_after_it(page, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"<svg/>")
+    (tmp_path / "good.png").write_bytes(encode(PORTRAIT, "PNG"))
+    gate = Gate(page)
+    page.set_input_files("input[type=file]", tmp_path / "bad.jpg")
+    gate.wait(page)
+    page.get_by_label("Remove Image").click()
+    page.set_input_files("input[type=file]", tmp_path / "good.png")
+    page.wait_for_selector("#photo img[src*='good.png']")
+    gate.open()
+    page.wait_for_selector("#verdict h2:has-text('Probably')")
+    assert page.locator("#photo img").get_attribute("src").endswith("good.png")
+
+
+def test_the_last_of_many_choices_is_the_one_judged(page, url):
+    """An example, another model and another example while the first is being judged."""
+    expected = predict(url, (ROOT / "space/examples/astronaut-face.jpg").read_bytes(), model="custom")
+    page.wait_for_selector(".examples button")
+    gate = Gate(page)
+    choose_model(page, "evidence")
+    gate.wait(page)
+    page.locator(".examples button").nth(2).click()
+    page.locator(".examples button").nth(1).click()
+    choose_model(page, "custom")
+    gate.open()
+    page.wait_for_selector(f"#verdict output:text-is('{views.percent(expected['p_real'])}')")
+    expect(page.locator("#verdict h2")).to_have_text(WORDS[expected["verdict"]])
+
+
+def test_a_photo_is_taken_with_the_webcam(browser, url):
+    with visit(browser, url, permissions=["camera"]) as page:
+        page.get_by_label("Capture from camera").click()
+        page.get_by_text("Click to Access Webcam").click()
+        page.wait_for_function("() => document.querySelector('#photo video').videoWidth > 0")
+        page.get_by_label("capture photo").click()
+        page.wait_for_selector("#verdict h2:has-text('Probably')")
+        size = page.locator("#photo img").evaluate("(image) => [image.naturalWidth, image.naturalHeight]")
+        assert 0 < size[0] <= 1280 and 0 < size[1] <= 720
+
+
+def test_a_photo_is_pasted(browser, url):
+    content = base64.b64encode(encode(PORTRAIT, "PNG")).decode()
+    with visit(browser, url, permissions=["clipboard-read", "clipboard-write"]) as page:
+        page.evaluate(
+            """async (content) => {
+              const blob = await (await fetch(`data:image/png;base64,${content}`)).blob();
+              await navigator.clipboard.write([new ClipboardItem({ 'image/png': blob })]);
+            }""",
+            content,
+        )
+        page.get_by_label("Paste from clipboard").click()
+        page.wait_for_selector("#verdict .notice:has-text('The face is small in this picture')")
 
 
 def test_many_photos_are_judged_and_saved_as_csv(page, tmp_path):
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / name).write_bytes(PHOTO if name == "a.jpg" else b"no photo")
-    page.get_by_role("tab", name="Check many").click()
+    open_tab(page, "Check many")
     page.locator("input[type=file]").last.set_input_files([tmp_path / "a.jpg", tmp_path / "b.jpg"])
     page.wait_for_selector("text=8.0 B")  # b.jpg's size; its name is shown in two parts.
     page.get_by_role("button", name="Judge all").click()
@@ -488,8 +780,20 @@ def test_many_photos_are_judged_and_saved_as_csv(page, tmp_path):
     with page.expect_download() as download:
         page.get_by_role("link", name="Download CSV").click()
     lines = Path(download.value.path()).read_text().splitlines()
-    assert lines[0] == "file,error,verdict,p_real,p_fake,unsure,threshold,model"
+    assert lines[0] == "file,error,verdict,p_real,p_fake,unsure,threshold,model,faces,advice,crop_verdict,crop_p_real"
     assert [line.split(",")[0] for line in lines[1:]] == ["a.jpg", "b.jpg"]
+
+
+def test_a_long_batch_shows_how_far_it_is(browser, url, tmp_path):
+    (tmp_path / "many.zip").write_bytes(pack({f"{i}.jpg": PHOTO for i in range(40)}))
+    with visit(browser, url) as page:
+        open_tab(page, "Check many")
+        page.locator("input[type=file]").last.set_input_files(tmp_path / "many.zip")
+        page.wait_for_selector(".file-preview")
+        page.get_by_role("button", name="Judge all").click()
+        page.wait_for_selector("text=/\\d+\\/40 photos/")
+        page.wait_for_selector("text=0 not judged")
+        assert page.locator("td.file").count() == 40
 
 
 def test_the_folder_alone_installs_small_and_judges(folder, tmp_path):
