@@ -1,8 +1,8 @@
 """Write a run's network, and what it sees of a fake, where the page or the Space loads it.
 
-    python -m export convert runs/custom --out web/model                     TensorFlow.js graph model
-    python -m export convert runs/custom --out web/model --precision auto --data DIR
-    python -m export convert runs/custom --out space/model --format keras    Keras file
+    python -m export convert runs/custom --out web/models/custom                    TensorFlow.js graph model
+    python -m export convert runs/custom --out web/models/custom --precision auto --data DIR
+    python -m export convert runs/custom --out space/models/custom --format keras   Keras file
 """
 
 import argparse

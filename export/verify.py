@@ -1,7 +1,7 @@
 """Check that an exported model answers as its run does, on real files and in a real browser.
 
-    python -m export verify web/model runs/custom-uint8
-    python -m export verify web/model runs/custom-uint8 --data folder/ --bound 0.001
+    python -m export verify web/models/custom runs/custom-uint8
+    python -m export verify web/models/custom runs/custom-uint8 --data folder/ --bound 0.001
 
 The files are judged by the page's own code in Chromium, from file to probability, and by Keras, image by image.
 """

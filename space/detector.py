@@ -33,14 +33,13 @@ class Verdict(TypedDict):
 
 
 def models_folder() -> Path:
-    """Where the models lie: ``models/`` (or ``model/``) here, or the Hub repository that DETECTOR_REPO names.
+    """Where the models lie: ``models/`` here, or the Hub repository that DETECTOR_REPO names.
 
     DETECTOR_REPO is OWNER/NAME or OWNER/NAME@REVISION.
     """
     repository, _, revision = os.environ.get("DETECTOR_REPO", "").partition("@")
     if not repository:
-        here = Path(__file__).parent
-        return next((path for path in (here / "models", here / "model") if path.is_dir()), here / "models")
+        return Path(__file__).parent / "models"
     # fnmatch's * takes slashes too: one model at the top, or several, each in its folder.
     return Path(snapshot_download(repository, revision=revision or None, allow_patterns=[f"*{MODEL}", f"*{DETECTOR}"]))
 

@@ -1,33 +1,37 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '45b5fcd7c934';
+self.VERSION = 'a5bf15229908';
 self.FILES = {
   "app.js": {
-    "bytes": 7826,
-    "sha256": "01c5e054d5a7f925dcf0429e13e04d58b7fb44eab43c21e1fca56f1000032b9f"
+    "bytes": 8399,
+    "sha256": "200ebe0833e98dd05689ab23032aae4534b2f0c27db134a1c8b555016272dfb4"
   },
   "backends.js": {
-    "bytes": 3531,
-    "sha256": "8d22576a364882b74d2ecff00f2b7dbfb5121e6d8ccd57193125866cf5f50ed5"
+    "bytes": 4167,
+    "sha256": "d4eb99d2c64960eb5f1891bc6f3440a0a21908b7085d6ec6d775303ef2f678ea"
   },
   "camera.js": {
     "bytes": 1546,
     "sha256": "a9222ad353101c78267cb7e48c0ca384ef34b985918b17b8900b7f424f98b733"
   },
   "cards.js": {
-    "bytes": 3960,
-    "sha256": "d80872372fe54f01e8ef0af5fa41216c476206981093d908551b045ce8f865cb"
+    "bytes": 6224,
+    "sha256": "4622f2112bbb3e79da79d43441c63838bc2b8cca15348ebd0d898eee0d05e419"
   },
   "checked.js": {
     "bytes": 2223,
     "sha256": "89105da3a889319988db60129814c76aa0092d97a110b5fc9f20dbf47791ef26"
   },
+  "concat.js": {
+    "bytes": 1529,
+    "sha256": "92b26927c6655271ee938880f619376f7bb0f9ef4fd32180c7a3dff90cd3855c"
+  },
   "detector.js": {
-    "bytes": 3760,
-    "sha256": "2bc7778de13371a4c47ea50690df7a69c9760f4f8a2e9da59194d8642e29edf3"
+    "bytes": 4849,
+    "sha256": "566e02d34b370f387aa81a3d21b93d28ea900bb81e5b9b48a2e85e5b70fa9382"
   },
   "faces.js": {
-    "bytes": 13726,
-    "sha256": "ac1ddf6e55276493eebd3376285b6b702c1831e6e76b8c87e90de9fbd1abb7a2"
+    "bytes": 13936,
+    "sha256": "ca0589c2963b05fbc0b923515d3ad735d2855f817ad20039636c4ad65eab4713"
   },
   "icon.svg": {
     "bytes": 427,
@@ -46,52 +50,56 @@ self.FILES = {
     "sha256": "c304088851aea6b6b5ced1c720aaaeb5118cf4b39391062f185882e0ae6f6bee"
   },
   "index.html": {
-    "bytes": 4562,
-    "sha256": "61221fb7102a76e57418473a3d67dc71b6123eb899afe5aa1225ccd8ce74d6c9"
+    "bytes": 5408,
+    "sha256": "45ac94f7b67c4b742778373d496a15bde157dcad06a6ab7be68b65377b462ab0"
   },
   "manifest.webmanifest": {
     "bytes": 833,
     "sha256": "6adb2869ac1ed99728a16c2ffb8e5873ca38f41b84f2ea6a6a189eca866df7f0"
   },
-  "model/detector.json": {
+  "model.js": {
+    "bytes": 3044,
+    "sha256": "64e627ffaffa6e76e4062bdc778e866c86722a6b3521a96a89bf22ff537be304"
+  },
+  "models/custom/detector.json": {
     "bytes": 34594,
     "sha256": "628b5468e143b739054cb21276fe246ac70da657100b1fe1448247871ac530e1"
   },
-  "model/group1-shard1of3.bin": {
+  "models/custom/group1-shard1of3.bin": {
     "bytes": 4194304,
     "sha256": "f828babdce67f9331b747088226cfdc481272fd40a7b1d349695f875748f536b"
   },
-  "model/group1-shard2of3.bin": {
+  "models/custom/group1-shard2of3.bin": {
     "bytes": 4194304,
     "sha256": "e073eb61322da2d0cd0285578be0c80d026587380e465192a836d826c41d850b"
   },
-  "model/group1-shard3of3.bin": {
+  "models/custom/group1-shard3of3.bin": {
     "bytes": 2780505,
     "sha256": "04950df6541b86fcf077faeb11fc28159ab8c396b3a1e49c8b5f42a6122f527b"
   },
-  "model/model.json": {
+  "models/custom/model.json": {
     "bytes": 14172,
     "sha256": "45bef47faa4e1b19233ba07b37bce0e0223aa9b1e9b1f0c18ce8bcf09b2925a4"
   },
-  "model.js": {
-    "bytes": 2355,
-    "sha256": "54a4b45afcc13e101b1a59a6d22a1985ee71c0cb0be21bb2cf4ec79d521232d9"
-  },
   "models.json": {
-    "bytes": 10,
-    "sha256": "00f4c2a4e1d170187166b5033c5db6b33a6d7b3722d5e20162efef1bcc87bba7"
+    "bytes": 18,
+    "sha256": "6715c0a1817de5b061fc11b0e122a2de1293b2036798f0bbdc13a4d653bce6b3"
   },
   "offline.js": {
     "bytes": 2317,
     "sha256": "4e43d4d0b2eda478f0b7a28a82d3c224186edffdb9248897f61b8c4d1bde135f"
   },
   "photo.js": {
-    "bytes": 6954,
-    "sha256": "022282706e171a7c90059df1ed3728f0afed8eba036d475416e7b6646748a8bd"
+    "bytes": 8082,
+    "sha256": "97c6c4a6f27f8e77b85beb8a62faf6fcd3fc19b9b1e888572d4b0d100025c3ba"
+  },
+  "png.js": {
+    "bytes": 2835,
+    "sha256": "c9e160007962b7e412c5ea801748c4424eaaf2b36672dfb9fd408794e01d4269"
   },
   "style.css": {
-    "bytes": 4798,
-    "sha256": "0595e3d4b3b9dea846e66354a0cee78718867773fbfca51cab10ee80371ca8e5"
+    "bytes": 5365,
+    "sha256": "27b6c787daf00031696a3cdf14f846c4c5f25db5eecf6094e2182a83dd3f069b"
   },
   "tf.js": {
     "bytes": 286,
@@ -103,15 +111,27 @@ self.FILES = {
   },
   "vendor/blazeface/model.json": {
     "bytes": 56010,
-    "sha256": "c0204906a6a54b40daf6b08f8ded0b7add831d99c01bd65c6bd4d5df390e8e7b"
+    "sha256": "f9849197d93df48ebbb050b4b89fef8c2f4398499ace29a31ac7d56e8bf94c2c"
+  },
+  "vendor/face-check.json": {
+    "bytes": 290,
+    "sha256": "c37271e67284be5b062bb1418c1a6cec26405e6110e387740c5f1c45b3416777"
   },
   "vendor/faces.json": {
     "bytes": 896,
     "sha256": "d6a428cc55148b8f319acd3d8a4f54f227bdcc4b988844b2154f05479858daee"
   },
   "vendor/packages.json": {
-    "bytes": 787,
-    "sha256": "7ec9e23e276b2d04d94a5bc267a44b422ccbf967f7ee23713aa3e5e72e841af4"
+    "bytes": 944,
+    "sha256": "f9e74e80b0c1de69bd3adbe94cacede8f0cb9d93660970fb8d4dbed7c6e22b85"
+  },
+  "vendor/pngjs/browser.js": {
+    "bytes": 572711,
+    "sha256": "e21b88288e3df098f476bb3c4d1e8900d3780572e1802c8e301e38674d527f51"
+  },
+  "vendor/pngjs/packages.json": {
+    "bytes": 120,
+    "sha256": "9160c44a40192521d7c4fde1dee64603a073ee7873fcad23f210da7a5f9e83b9"
   },
   "vendor/tf-backend-wasm.es2017.min.js": {
     "bytes": 144402,
@@ -120,6 +140,11 @@ self.FILES = {
   "vendor/tf-backend-webgl.es2017.min.js": {
     "bytes": 370446,
     "sha256": "083d15b0b29957c27ef44f521932c5e13f8fc25980006504c6942b66a782cbdd",
+    "later": true
+  },
+  "vendor/tf-backend-webgpu.es2017.min.js": {
+    "bytes": 318616,
+    "sha256": "f4de0036e818d060e49e52208a1273eca67e5d159471af38d3755b7111b42c4e",
     "later": true
   },
   "vendor/tf-converter.es2017.min.js": {
@@ -140,7 +165,7 @@ self.FILES = {
     "later": true
   },
   "worker.js": {
-    "bytes": 3200,
-    "sha256": "96dae54c9e2e4d462d5a29233c5c6c7692071319660c735222c53b3908fd6ab2"
+    "bytes": 4115,
+    "sha256": "d5fd55adf4a6297ce3a9e4b9b7cd366ea30a1aa5018f449ada13ea6f8151493a"
   }
 };
