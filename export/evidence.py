@@ -7,6 +7,8 @@ graphs can't hold: each place of the map goes through the same layers as the poo
 each ReLU where the photo's own features pass it.
 """
 
+import re
+
 import keras
 from keras import KerasTensor, layers, ops
 
@@ -125,8 +127,8 @@ def flattened(model: keras.Model) -> keras.Model:
     flat = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
     if any(isinstance(layer, keras.Model) for layer in flat.layers):
         return flattened(flat)
-    for operation in flat.operations:
-        if not isinstance(operation, layers.Layer) and not operation.name.startswith(model.name):
-            # In a loaded graph it may be the name that Keras gives the next new operation.
-            operation.name = f"{model.name}_{operation.name}"
+    for operation in flat.operations:  # Keras counts names from 0, whatever names a loaded network has.
+        base, number = re.fullmatch(r"(.+?)(?:_(\d+))?", operation.name).groups()
+        while keras.backend.get_uid(base) <= int(number or 0):
+            pass
     return flat

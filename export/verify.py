@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 from tqdm import tqdm
 
 from train import run
@@ -44,9 +44,11 @@ def verify(args: argparse.Namespace) -> None:
 
     Raises:
         run.RunError: the run holds no finished network.
-        VerifyError: there are no files, no Chromium, or a difference exceeds ``args.bound``.
+        VerifyError: there are no files, no exported model, no Chromium, or a difference exceeds ``args.bound``.
     """
     files = expand([args.data])
+    if not (args.model / "model.json").exists():
+        raise VerifyError(f"{args.model} holds no model.json; fill it with `python -m export convert`.")
     if not files:
         raise VerifyError(f"{args.data}: no images in it.")
     model = run.load_model(args.run)
@@ -70,7 +72,7 @@ def judge(model: Path, files: list[Path]) -> Iterator[float]:
     """P(real) of each file from an exported model, by the page's own module in Chromium.
 
     Raises:
-        VerifyError: there is no Chromium.
+        VerifyError: there is no Chromium, or the model does not load in it.
     """
     chromium = shutil.which("chromium")
     if not chromium:
@@ -79,7 +81,10 @@ def judge(model: Path, files: list[Path]) -> Iterator[float]:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM.split())
         page = browser.new_page()
         page.goto(f"{url}/nothing")  # Of the page's origin, but without the page's policy, which forbids eval.
-        page.evaluate(LOAD)
+        try:
+            page.evaluate(LOAD)
+        except Error as error:
+            raise VerifyError(f"{model} can't be loaded in Chromium: {error.message.splitlines()[0]}") from error
         for index in range(len(files)):
             yield page.evaluate(JUDGE, f"/files/{index}")
         browser.close()
