@@ -163,7 +163,7 @@ def served_files(folder: Path) -> list[str]:
 
 def stage_space(folder: Path, repo: str) -> None:
     """Copy ``space/`` without its models, which the Space fetches from ``repo``, and without hidden files."""
-    shutil.copytree(ROOT / "space", folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "model", "models"))
+    shutil.copytree(ROOT / "space", folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "models"))
     description = SpaceCard.load(folder / CARD)
     description.data.models = [repo]
     description.save(folder / CARD)

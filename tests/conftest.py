@@ -38,7 +38,7 @@ CHROMIUM_OPTIONS = (
 PAGE_MODEL = ROOT / "web" / json.loads((ROOT / "web/models.json").read_text())[0]
 SPACE_MODEL = next(
     path.parent
-    for path in sorted((ROOT / "space").glob("model*/**/detector.json"))
+    for path in sorted((ROOT / "space").glob("models/*/detector.json"))
     if json.loads(path.read_text())["name"] == json.loads((PAGE_MODEL / "detector.json").read_text())["name"]
 )
 

@@ -364,7 +364,7 @@ def test_the_report_shows_figures_and_says_what_was_not_trained(trained, xceptio
     assert train.main(["report", str(trained), str(xception), "--out", str(tmp_path / "report.html")]) == 0
     page = (tmp_path / "report.html").read_text()
     at = run.read_json(trained, "metrics.json")["splits"]["test"]["at_threshold"]
-    assert f"{at['accuracy']:.1%} (" in page
+    assert f"{at['accuracy']:.1%}\N{NO-BREAK SPACE}(" in page
     assert page.count("not trained here") == len(models.NAMES) - 2 and "resnet50" in page
     assert page.count("data:image/png;base64,") >= 8
     assert "http" not in page.replace("http-equiv", "")

@@ -28,6 +28,7 @@ MODEL = PAGE_MODEL.relative_to(WEB).as_posix()  # The default one.
 INFO = json.loads((WEB / MODEL / "detector.json").read_text())
 WEIGHTS = sorted(name for name in INFO["files"] if name.endswith(".bin"))
 BOUND = 0.001  # In P(real).
+TIMEOUT = 120_000  # Milliseconds: a busy machine judges slowly.
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def copy(tmp_path):
 def context(browser):
     """A browser that has never seen the page."""
     context = browser.new_context()
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(TIMEOUT)
     yield context
     context.close()
 
@@ -100,6 +101,7 @@ def shared_site():
 @pytest.fixture(scope="module")
 def shared_page(browser, shared_site):
     context = browser.new_context()
+    context.set_default_timeout(TIMEOUT)
     page = context.new_page()
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
@@ -120,7 +122,7 @@ def page(shared_page):
 def opened(page, url: str):
     """Go there and wait for the model."""
     page.goto(url)
-    page.wait_for_selector("#file:enabled", state="attached", timeout=60_000)
+    page.wait_for_selector("#file:enabled", state="attached", timeout=TIMEOUT)
     return page
 
 
@@ -764,6 +766,7 @@ def test_the_readme_s_example_works_on_another_site(browser, tmp_path):
     (tmp_path / "deepfacedetect").symlink_to(WEB)
     site = Site(tmp_path)
     page = browser.new_page()
+    page.set_default_timeout(TIMEOUT)
     page.goto(site.url)
     page.wait_for_function("() => document.getElementById('photo').onchange")
     page.set_input_files("#photo", photo("a.jpg"))

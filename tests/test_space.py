@@ -303,8 +303,8 @@ def test_what_is_no_upload_and_no_model_is_refused(url, folder):
     assert event == "error" and answer["error"] == "There is no such model; choose one of: custom, evidence."
     for path in ("/etc/passwd", str(folder / "examples/astronaut.jpg"), str(folder / "app.py")):
         for meta in ({"meta": {"_type": "gradio.FileData"}}, {}):
-            for data in (("predict", {"path": path} | meta), ("predict_batch", [{"path": path} | meta])):
-                event, answer = call(url, *data, None)
+            for asked in (("predict", {"path": path} | meta), ("predict_batch", [{"path": path} | meta])):
+                event, answer = call(url, *asked, None)
                 assert event == "error" and answer["error"] in (None, "This is no upload; send the file first.")
         assert requests.get(f"{url}gradio_api/file={path}", timeout=60).status_code == 403
 
@@ -312,11 +312,11 @@ def test_what_is_no_upload_and_no_model_is_refused(url, folder):
 def test_calls_without_sense_tell_nothing_of_the_server(url):
     photo = upload(url, "a.jpg", PHOTO)
     wrong = ([], [photo], ["text", None], [{"path": None}, None], [photo | {"path": photo["path"] + "x"}, None], [7, 7])
-    for data in wrong:
+    for sent in wrong:
         for endpoint in ("predict", "predict_batch"):
-            answer = requests.post(f"{url}gradio_api/call/{endpoint}", json={"data": data}, timeout=60)
+            answer = requests.post(f"{url}gradio_api/call/{endpoint}", json={"data": sent}, timeout=60)
             assert not TELLS.search(answer.text)
-            if answer.status_code == 200 and data != [photo]:
+            if answer.status_code == 200 and sent != [photo]:
                 event = answer.json()["event_id"]
                 answer = requests.get(f"{url}gradio_api/call/{endpoint}/{event}", timeout=60)
                 assert not TELLS.search(answer.text)

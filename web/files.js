@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = 'a5bf15229908';
+self.VERSION = 'e3f8420f4b1c';
 self.FILES = {
   "app.js": {
     "bytes": 8399,
@@ -62,28 +62,60 @@ self.FILES = {
     "sha256": "64e627ffaffa6e76e4062bdc778e866c86722a6b3521a96a89bf22ff537be304"
   },
   "models/custom/detector.json": {
-    "bytes": 34594,
-    "sha256": "628b5468e143b739054cb21276fe246ac70da657100b1fe1448247871ac530e1"
+    "bytes": 34614,
+    "sha256": "9d20f388653f1ed7d9bf1e9f0142e959bf78bbc19ba3d769f3f3dd1122a831c3"
   },
   "models/custom/group1-shard1of3.bin": {
     "bytes": 4194304,
-    "sha256": "f828babdce67f9331b747088226cfdc481272fd40a7b1d349695f875748f536b"
+    "sha256": "8dab6b0c319254416932c56dec132ae0189f1255f8d68ffc62fa3921a1d42bb3",
+    "later": true
   },
   "models/custom/group1-shard2of3.bin": {
     "bytes": 4194304,
-    "sha256": "e073eb61322da2d0cd0285578be0c80d026587380e465192a836d826c41d850b"
+    "sha256": "9c9ad9fe90c3f8bfec77de0896c60ba770f7cd386d149e759fd8b8e981680069",
+    "later": true
   },
   "models/custom/group1-shard3of3.bin": {
-    "bytes": 2780505,
-    "sha256": "04950df6541b86fcf077faeb11fc28159ab8c396b3a1e49c8b5f42a6122f527b"
+    "bytes": 2801652,
+    "sha256": "18c9468103549e75d64371d37417a8f40eb62add23b05a900591ab8b1f00bb31",
+    "later": true
   },
   "models/custom/model.json": {
-    "bytes": 14172,
-    "sha256": "45bef47faa4e1b19233ba07b37bce0e0223aa9b1e9b1f0c18ce8bcf09b2925a4"
+    "bytes": 37759,
+    "sha256": "f09ebcd268b8da3a0a3460d2efa93994ccd7a8cf3cb0b316b41ce9fef6ba5a33"
+  },
+  "models/residual/detector.json": {
+    "bytes": 29468,
+    "sha256": "b68ef4f3bd6bbb62246c6e1e28819b1a1999f59f434513887b94c2cccd6cf206"
+  },
+  "models/residual/group1-shard1of1.bin": {
+    "bytes": 1041692,
+    "sha256": "94d1e91a3fdec6c9f178c213263de46e160a8a42afec0023e52ed7dc4ec84515",
+    "later": true
+  },
+  "models/residual/model.json": {
+    "bytes": 47638,
+    "sha256": "d2fd3fc2f1ecff555ac8accd6f80222ac91ab2ddd67388c5977754f86336ca30"
+  },
+  "models/xception_tuned/detector.json": {
+    "bytes": 14815,
+    "sha256": "f0ab05ab7f55a1c447cf93e0a423e1f568e9e44d9229628c6ebcb635028bb877"
+  },
+  "models/xception_tuned/group1-shard1of2.bin": {
+    "bytes": 4194304,
+    "sha256": "abcd9123b6627c00363a2d078fbd916f4f3ed80e44c1967296bf1def90a2ed23"
+  },
+  "models/xception_tuned/group1-shard2of2.bin": {
+    "bytes": 2115196,
+    "sha256": "71bbabd76dd82c6c5a227eed49101b3bf2d07c133dba732b4fa1c507bc8d2207"
+  },
+  "models/xception_tuned/model.json": {
+    "bytes": 79465,
+    "sha256": "dae0ddf998cd1b1545ef31564f02b48496fb2e24578318a16d708ae6a93df203"
   },
   "models.json": {
-    "bytes": 18,
-    "sha256": "6715c0a1817de5b061fc11b0e122a2de1293b2036798f0bbdc13a4d653bce6b3"
+    "bytes": 62,
+    "sha256": "2a4b8d3a722d1968cc99dff7423553c6ec0d1754822ae71e5da8f72bffe8548b"
   },
   "offline.js": {
     "bytes": 2317,
