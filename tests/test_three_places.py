@@ -111,8 +111,8 @@ def test_drawn_pictures_get_one_answer(drawn, space, page, tmp_path):
 
 @pytest.mark.skipif(not TEST_IMAGES.is_dir(), reason="the 140k subset is not there")
 def test_the_test_split_gets_one_answer(space, page, tmp_path):
-    files = sorted(TEST_IMAGES.rglob("*.jpg"))
-    assert len(files) == 200
+    files = sorted(TEST_IMAGES.rglob("*.jpg"))[::5]  # Both classes; test_agreement.py takes them all.
+    assert len(files) == 40
     assert largest_difference(files, space, page, tmp_path) <= BOUND
 
 
