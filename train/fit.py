@@ -199,14 +199,12 @@ def start_linear(model: keras.Model, training: list[data.Photo], batches: tf.dat
     Trained on from there, the features change less than from a random last layer, and serve new sources better
     (Kumar et al., "Fine-Tuning can Distort Pretrained Features", 2022, arXiv:2202.10054).
     """
-    of_photos = models.features_of(model).predict(batches)
+    of_photos, labels = models.features_of(model).predict(batches), data.labels_of(training)[:, 0]
     mean, variance = of_photos.mean(axis=0), of_photos.var(axis=0)
-    standardized = (of_photos - mean) / np.sqrt(variance + 1e-5)
-    regression = LogisticRegression(C=PROBE_C, max_iter=500).fit(standardized, data.labels_of(training)[:, 0])
-    print(
-        f"logistic regression of {len(mean)} features: training accuracy "
-        f"{regression.score(standardized, data.labels_of(training)[:, 0]):.3f}"
-    )
+    standardized = (of_photos - mean) / np.sqrt(variance + models.STANDARDIZE_EPSILON)
+    regression = LogisticRegression(C=PROBE_C, max_iter=500).fit(standardized, labels)
+    accuracy = regression.score(standardized, labels)
+    print(f"logistic regression of {len(mean)} features: training accuracy {accuracy:.3f}")
     models.set_start(model, mean, variance, regression.coef_[0], regression.intercept_[0])
 
 

@@ -18,6 +18,7 @@ FEATURES = "features"
 HEAD = "head"
 BODY = "body"
 STANDARDIZE = "standardize"
+STANDARDIZE_EPSILON = 1e-5  # Added to each variance.
 
 
 def _inputs(size: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
@@ -120,7 +121,9 @@ def _textures(name: str, ends: tuple[str, ...], weights: str | None) -> keras.Mo
         layer.trainable = index > last_frozen and not isinstance(layer, layers.BatchNormalization)
     maps = [network.get_layer(end).output for end in ends]
     maps = layers.Concatenate()([*maps, *[layers.Multiply()([some, some]) for some in maps]])
-    standardize = layers.BatchNormalization(center=False, scale=False, epsilon=1e-5, trainable=False, name=STANDARDIZE)
+    standardize = layers.BatchNormalization(
+        center=False, scale=False, epsilon=STANDARDIZE_EPSILON, trainable=False, name=STANDARDIZE
+    )
     return _of_any_crop(crop, standardize(maps), dropout=0.3, name=name)
 
 
