@@ -415,11 +415,17 @@ def test_a_browser_without_webassembly_gets_a_sentence(site, context):
     page.wait_for_selector("#status.error:text-is('This browser has no WebAssembly; use a current one.')")
 
 
-def test_a_missing_model_is_named(copy, context):
+def test_a_missing_model_is_named_and_another_can_be_chosen(copy, context):
     shutil.rmtree(copy.folder / MODEL)
     page = context.new_page()
     page.goto(copy.url)
-    page.wait_for_selector("#status.error:text-matches('^The model is missing: .*detector.json .HTTP 404.; reload')")
+    page.wait_for_selector(f"#model option:text-is('{Path(MODEL).name}: missing')", state="attached")
+    text = page.text_content("#status")
+    assert re.match(r"The model is missing: .*detector.json \(HTTP 404\); reload", text), text
+    page.click("#settings > summary")
+    page.select_option("#model", index=1)
+    page.wait_for_selector("#about:text-matches('^Model ')")
+    assert judged(page, photo("a.jpg"))
 
 
 # Weights: progress, check, choice.

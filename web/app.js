@@ -178,15 +178,21 @@ async function load(folder) {
 async function offerModels(folders) {
   find('model-choice').hidden = folders.length < 2;
   if (folders.length < 2) return;
-  for (const folder of folders) {
+  for (const folder of folders) find('model').add(new Option(await describeModel(folder), folder));
+  find('model').addEventListener('change', ({ target }) => enqueue(() => load(target.value)));
+}
+
+/** @returns {Promise<string>} For the choice; a model that is missing must not keep the others from being offered. */
+async function describeModel(folder) {
+  try {
     const [info, { weightsManifest }] = await Promise.all(
       ['detector.json', 'model.json'].map(async (name) => (await fetch(folder + name)).json()),
     );
     const accuracy = percent(info.metrics.test.at_threshold.accuracy);
-    const size = megabytes(weightBytes(weightsManifest));
-    find('model').add(new Option(`${info.name}: ${size} MB, ${accuracy} of test images right`, folder));
+    return `${info.name}: ${megabytes(weightBytes(weightsManifest))} MB, ${accuracy} of test images right`;
+  } catch {
+    return `${folder.split('/').at(-2)}: missing`;
   }
-  find('model').addEventListener('change', ({ target }) => enqueue(() => load(target.value)));
 }
 
 /** Run something after the photos that wait; its trouble is shown. */

@@ -1,9 +1,9 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = 'e3f8420f4b1c';
+self.VERSION = 'd393c2bcd0db';
 self.FILES = {
   "app.js": {
-    "bytes": 8399,
-    "sha256": "200ebe0833e98dd05689ab23032aae4534b2f0c27db134a1c8b555016272dfb4"
+    "bytes": 8642,
+    "sha256": "7bd4edb30c558907a0ade3dcbc61e9795cc2c59728641c5c49a56dc0f40f18a4"
   },
   "backends.js": {
     "bytes": 4167,
