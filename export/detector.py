@@ -1,6 +1,5 @@
 """``detector.json``: all that a program beside a model file must know to use it and to say where it is from."""
 
-import hashlib
 from pathlib import Path
 
 from train import run
@@ -8,12 +7,6 @@ from train.photo import FORMATS, MAX_PIXELS
 from train.spec import CLASS_NAMES, RESIZE, SCALE, WORDS
 
 DETECTOR = "detector.json"
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def describe(source: Path, precision: str, folder: Path, has_evidence: bool) -> dict:
@@ -60,5 +53,5 @@ def describe(source: Path, precision: str, folder: Path, has_evidence: bool) -> 
         "metrics": figures["splits"],
         **{key: figures[key] for key in ("extra", "robustness") if key in figures},
         "provenance": config,
-        "files": {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.name != DETECTOR},
+        "files": {path.name: run.sha256(path) for path in sorted(folder.iterdir()) if path.name != DETECTOR},
     }

@@ -30,7 +30,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import validate_repo_id
 
 from export import card, convert
-from export.detector import DETECTOR, sha256
+from export.detector import DETECTOR
 from train import run
 
 ROOT = Path(__file__).parent.parent
@@ -137,7 +137,7 @@ def stage(runs: list[Path], folder: Path, repo: str, revision: str) -> None:
             plots=sorted(plot.name for plot in target.glob(f"{run.PLOTS}/*")),
             others=names[1:] if first else [],
         ).save(target / CARD)
-    sums = [f"{sha256(folder / name)}  {name}\n" for name in files_of(folder)]
+    sums = [f"{run.sha256(folder / name)}  {name}\n" for name in files_of(folder)]
     (folder / SUMS).write_text("".join(sums))
 
 
@@ -228,7 +228,7 @@ def check(folder: Path, repo: str) -> None:
         raise HubError(f"{repo} lacks {missing[0]}, which {SUMS} lists; refused.")
     if extra := sorted(names - listed.keys() - {SUMS}):
         raise HubError(f"{repo} holds {extra[0]}, which {SUMS} does not list; refused.")
-    if changed := sorted(name for name, digest in listed.items() if sha256(folder / name) != digest):
+    if changed := sorted(name for name, digest in listed.items() if run.sha256(folder / name) != digest):
         raise HubError(f"{repo}: {changed[0]} is not the file that {SUMS} lists (its sha256 differs); refused.")
 
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from export.detector import sha256
+from train.run import sha256
 
 LISTING = "files.js"
 UNLISTED = {LISTING, "sw.js", "README.md"}  # The service worker and its list are the browser's own business.

@@ -14,8 +14,8 @@ import shutil
 from pathlib import Path
 
 from export import faces
-from export.detector import sha256
 from export.listing import write_listing
+from train.run import sha256
 
 ROOT = Path(__file__).parent.parent
 NODE = ROOT / "tests/node_modules"

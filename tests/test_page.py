@@ -18,10 +18,10 @@ from skimage import data
 
 from export import icons, listing
 from export.convert import to_tfjs
-from export.detector import sha256
 from export.evidence import with_evidence
 from space import faces
 from train.photo import MAX_PIXELS
+from train.run import sha256
 
 WEB = ROOT / "web"
 MODEL = PAGE_MODEL.relative_to(WEB).as_posix()  # The default one.

@@ -10,7 +10,6 @@ Each prints the figures of the best epoch on validation and test, as `evaluate` 
 
 import argparse
 import functools
-import hashlib
 import math
 import shutil
 from collections.abc import Callable
@@ -189,8 +188,7 @@ def start_of(name: str, backbone_weights: Path | None) -> str | dict | None:
         return None
     if backbone_weights is None:
         return "imagenet"
-    with backbone_weights.open("rb") as file:
-        return {"file": backbone_weights.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    return {"file": backbone_weights.name, "sha256": run.sha256(backbone_weights)}
 
 
 def start_linear(model: keras.Model, training: list[data.Photo], batches: tf.data.Dataset) -> None:

@@ -10,6 +10,7 @@
 """
 
 import csv
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -28,6 +29,12 @@ CHECKPOINTS = "checkpoints"
 
 class RunError(ValueError):
     """A run folder that can't be used as asked; the message says what to do."""
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path: Path, value) -> None:

@@ -37,19 +37,20 @@ from conftest import CHROMIUM_OPTIONS, Site, draw, encode  # noqa: E402
 
 LATER = 12  # Verdicts after the first one of each load, on each photo.
 
-PAGE = """async ({ names, later }) => {
+# What each side is timed at: `load` is one of PROGRAMS.
+ROUND = """async ({ names, later, size }) => {
+  const load = %s;
   const photos = await Promise.all(names.map(async (name) => (await fetch(name)).blob()));
   const from = performance.now();
-  const { loadDetector } = await import('./web/detector.js');
-  const detector = await loadDetector();
-  const pReal = [(await detector.classify(photos[0])).pReal];
+  const { judge, close } = await load(size);
+  const pReal = [(await judge(photos[0])).pReal];
   const answer = { first: performance.now() - from };
   for (const name of names) answer[name] = { later: [], network: [], everything: [] };
   for (let i = 0; i < later; i++) {
     for (const [index, photo] of photos.entries()) {
       const times = answer[names[index]];
       const start = performance.now();
-      const verdict = await detector.classify(photo);
+      const verdict = await judge(photo);
       times.later.push(performance.now() - start);
       await verdict.advice;
       times.everything.push(performance.now() - start);
@@ -57,13 +58,17 @@ PAGE = """async ({ names, later }) => {
       pReal[index] = verdict.pReal;
     }
   }
-  detector.close();
+  await close();
   return { ...answer, pReal };
 }"""
 
-ONNX = """async ({ names, later, size }) => {
-  const photos = await Promise.all(names.map(async (name) => (await fetch(name)).blob()));
-  const from = performance.now();
+PROGRAMS = {
+    "page": """async () => {
+  const { loadDetector } = await import('./web/detector.js');
+  const { classify, close } = await loadDetector();
+  return { judge: classify, close };
+}""",
+    "onnxruntime-web": """async (size) => {
   const [ort, { decode, resize }] = await Promise.all([import('./ort/ort.wasm.min.mjs'), import('./web/photo.js')]);
   ort.env.wasm.numThreads = 1;
   const session = await ort.InferenceSession.create('model.onnx', { executionProviders: ['wasm'] });
@@ -74,23 +79,9 @@ ONNX = """async ({ names, later, size }) => {
     const [pReal] = (await session.run({ pixels: input })).p_real.data;
     return { pReal, milliseconds: performance.now() - start };
   };
-  const pReal = [(await judge(photos[0])).pReal];
-  const answer = { first: performance.now() - from };
-  for (const name of names) answer[name] = { later: [], network: [], everything: [] };
-  for (let i = 0; i < later; i++) {
-    for (const [index, photo] of photos.entries()) {
-      const times = answer[names[index]];
-      const start = performance.now();
-      const verdict = await judge(photo);
-      times.later.push(performance.now() - start);
-      times.everything.push(performance.now() - start);
-      times.network.push(verdict.milliseconds);
-      pReal[index] = verdict.pReal;
-    }
-  }
-  await session.release();
-  return { ...answer, pReal };
-}"""
+  return { judge, close: () => session.release() };
+}""",
+}
 
 
 class Translator:
@@ -231,8 +222,7 @@ class Translator:
 
 def measure(folder: Path, photos: list[str], size: int, rounds: int) -> dict[str, dict]:
     """{"page" and "onnxruntime-web": {"first": [ms], "p_real": [float], photo: {what: [ms]}}}."""
-    programs = {"page": PAGE, "onnxruntime-web": ONNX}
-    found = {name: {"first": []} | {photo: {} for photo in photos} for name in programs}
+    found = {name: {"first": []} | {photo: {} for photo in photos} for name in PROGRAMS}
     site = Site(folder)
     with (
         sync_playwright() as p,
@@ -242,10 +232,10 @@ def measure(folder: Path, photos: list[str], size: int, rounds: int) -> dict[str
     ):
         context = chromium.new_context()
         for turn in tqdm(range(rounds + 1), desc="rounds"):
-            for name, program in programs.items():
+            for name, program in PROGRAMS.items():
                 page = context.new_page()
                 page.goto(site.url + "empty.html")
-                answer = page.evaluate(program, {"names": photos, "later": LATER, "size": size})
+                answer = page.evaluate(ROUND % program, {"names": photos, "later": LATER, "size": size})
                 page.close()
                 if not turn:  # The first one fills the browser's cache.
                     continue
