@@ -211,6 +211,8 @@ class Translator:
                 x = self.node("Sum" if len(inputs) > 2 else "Add", *(self.operand(each, rank) for each in inputs))
             case "Mul" | "Sub":
                 x = self.node(kind, *(self.operand(each, rank) for each in inputs))
+            case "Square":
+                x = self.node("Mul", first, first)
             case "ResizeBilinear" | "Identity":
                 x = first
             case "Relu" | "Sigmoid":
