@@ -9,6 +9,7 @@
     checkpoints/   best and last epoch with the optimiser's state, for --resume
 """
 
+import contextlib
 import csv
 import hashlib
 import importlib.metadata
@@ -61,18 +62,18 @@ def markdown(rows: list[dict[str, str]]) -> str:
 
 
 def read_csv(path: Path) -> list[dict]:
-    """Read rows written by `write_csv`, numbers as floats; none if there is no file."""
+    """Read rows written by `write_csv`, numbers as such; none if there is no file."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
         return [{key: _number(value) for key, value in row.items()} for row in csv.DictReader(file)]
 
 
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def read_json(run: Path, name: str) -> dict:
