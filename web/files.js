@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = 'd393c2bcd0db';
+self.VERSION = '0ce165eb7ccf';
 self.FILES = {
   "app.js": {
     "bytes": 8642,
@@ -62,8 +62,8 @@ self.FILES = {
     "sha256": "64e627ffaffa6e76e4062bdc778e866c86722a6b3521a96a89bf22ff537be304"
   },
   "models/custom/detector.json": {
-    "bytes": 34614,
-    "sha256": "9d20f388653f1ed7d9bf1e9f0142e959bf78bbc19ba3d769f3f3dd1122a831c3"
+    "bytes": 35703,
+    "sha256": "93e4686bf4b77709906a3b9fd9ea07a75c05e2df1b2f62d09a91576cdfe4cc08"
   },
   "models/custom/group1-shard1of3.bin": {
     "bytes": 4194304,
@@ -82,36 +82,36 @@ self.FILES = {
   },
   "models/custom/model.json": {
     "bytes": 37759,
-    "sha256": "f09ebcd268b8da3a0a3460d2efa93994ccd7a8cf3cb0b316b41ce9fef6ba5a33"
+    "sha256": "fd03e107c4b1ec5e45f37c352db1912e95762389799b1b516781734538a2aea1"
   },
   "models/residual/detector.json": {
-    "bytes": 29468,
-    "sha256": "b68ef4f3bd6bbb62246c6e1e28819b1a1999f59f434513887b94c2cccd6cf206"
+    "bytes": 29550,
+    "sha256": "cc35fb9c0f353490560809a3450057e26a699f1379a7ab936ac69cbfae1b33d0"
   },
   "models/residual/group1-shard1of1.bin": {
     "bytes": 1041692,
-    "sha256": "94d1e91a3fdec6c9f178c213263de46e160a8a42afec0023e52ed7dc4ec84515",
+    "sha256": "1295f378f2e9892addb5d8c8a87a3e7a2539be91189c90f0e04ee21b03fdcb98",
     "later": true
   },
   "models/residual/model.json": {
     "bytes": 47638,
-    "sha256": "d2fd3fc2f1ecff555ac8accd6f80222ac91ab2ddd67388c5977754f86336ca30"
+    "sha256": "224d6c8dfc067b03e1297753ca36a623bff67e7e2c45c43c0e011b2124a41ce3"
   },
   "models/xception_tuned/detector.json": {
-    "bytes": 14815,
-    "sha256": "f0ab05ab7f55a1c447cf93e0a423e1f568e9e44d9229628c6ebcb635028bb877"
+    "bytes": 26067,
+    "sha256": "8a430baceb778b5d3e185a02c08bf3098ba6ea8767b12888df906012390ba568"
   },
   "models/xception_tuned/group1-shard1of2.bin": {
     "bytes": 4194304,
-    "sha256": "abcd9123b6627c00363a2d078fbd916f4f3ed80e44c1967296bf1def90a2ed23"
+    "sha256": "b9673d2bd9367ff1665b4f2ffe652f335116fd51d44b287cb96f6639591ded15"
   },
   "models/xception_tuned/group1-shard2of2.bin": {
     "bytes": 2115196,
-    "sha256": "71bbabd76dd82c6c5a227eed49101b3bf2d07c133dba732b4fa1c507bc8d2207"
+    "sha256": "f1ca40026aa649e417109f56e3800bbdf2bb79a2cf53a4e624784758bf41d716"
   },
   "models/xception_tuned/model.json": {
     "bytes": 79465,
-    "sha256": "dae0ddf998cd1b1545ef31564f02b48496fb2e24578318a16d708ae6a93df203"
+    "sha256": "c02a05ca51d2372a073e529e0b8d72c3b5a188873dfd2135976ece253bbb9d25"
   },
   "models.json": {
     "bytes": 62,
