@@ -76,7 +76,7 @@ class Detector:
         info: the content of detector.json.
         size: height and width in pixels of what the network sees.
         file_bytes: size of the Keras file.
-        parameters: how many numbers the network holds.
+        parameters: how many numbers P(real) takes.
         layers: what `describe_layers` says of the network.
         has_evidence: whether the network draws an evidence map.
     """
@@ -97,8 +97,10 @@ class Detector:
         if first.interpolation != "bilinear" or first.antialias:
             raise ValueError(f"{MODEL} resizes otherwise than resize.py; export it again from this project.")
         self.size = first.height
-        self.parameters = model.count_params()
-        self.layers = describe_layers(model)
+        # Without what draws the evidence map, which was not trained.
+        judging = keras.Model(model.inputs, next(output for output in model.outputs if output.ndim == 2))
+        self.parameters = judging.count_params()
+        self.layers = describe_layers(judging)
         variables = (model.trainable_variables, model.non_trainable_variables)
         weights = [[variable.value for variable in some] for some in variables]
         # Compiled once: predict() spends several times the network's own time on one image.
