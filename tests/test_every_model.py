@@ -34,8 +34,8 @@ def test_each_backbone_sees_what_its_weights_expect(name):
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
     assert not backbone.trainable_weights
     head = model.get_layer(models.HEAD)
-    assert [type(layer).__name__ for layer in head.layers] == ["Dense", "Dropout", "Dense"]
-    assert head.layers[0].units == 256 and head.layers[1].rate == 0.5
+    assert [type(layer).__name__ for layer in head.layers] == ["BatchNormalization", "Dense", "Dropout", "Dense"]
+    assert head.layers[1].units == 256 and head.layers[2].rate == 0.5
 
 
 def test_the_small_networks_stay_small():
