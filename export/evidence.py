@@ -93,6 +93,9 @@ def propagate(
         return places[index]
     if getattr(layer, "activation", None) == keras.activations.relu or isinstance(layer, layers.ReLU):
         return places[index] * ops.sign(output)[:, None]
+    if isinstance(layer, layers.BatchNormalization):
+        factors = 1 / ops.sqrt(layer.moving_variance + layer.epsilon)
+        return places[index] * ops.convert_to_numpy(factors * layer.gamma if layer.scale else factors)
     if isinstance(layer, layers.Concatenate):
         before, after = (sum(tensor.shape[-1] for tensor in some) for some in (inputs[:index], inputs[index + 1 :]))
         return ops.pad(places[index], [[0, 0], [0, 0], [before, after]])
