@@ -10,6 +10,7 @@ each ReLU where the photo's own features pass it.
 import re
 
 import keras
+import numpy as np
 from keras import KerasTensor, layers, ops
 
 from train import models
@@ -94,8 +95,7 @@ def propagate(
     if getattr(layer, "activation", None) == keras.activations.relu or isinstance(layer, layers.ReLU):
         return places[index] * ops.sign(output)[:, None]
     if isinstance(layer, layers.BatchNormalization):
-        factors = 1 / ops.sqrt(layer.moving_variance + layer.epsilon)
-        return places[index] * ops.convert_to_numpy(factors * layer.gamma if layer.scale else factors)
+        return places[index] * normalization_factors(layer)
     if isinstance(layer, layers.Concatenate):
         before, after = (sum(tensor.shape[-1] for tensor in some) for some in (inputs[:index], inputs[index + 1 :]))
         return ops.pad(places[index], [[0, 0], [0, 0], [before, after]])
@@ -111,6 +111,12 @@ def propagate(
         summed.set_weights([kernel])
         return outputs
     return None
+
+
+def normalization_factors(norm: layers.BatchNormalization) -> np.ndarray:
+    """What it multiplies each channel by in inference, (channels,)."""
+    factors = 1 / np.sqrt(np.asarray(norm.moving_variance) + norm.epsilon)
+    return factors * np.asarray(norm.gamma) if norm.scale else factors
 
 
 def linear(layer: layers.Dense) -> layers.Dense:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from export.evidence import flattened
+from export.evidence import flattened, normalization_factors
 
 LARGE = 2**14  # Numbers from which a tensor is rounded: all that weighs much; not Xception's depthwise kernels.
 ROUNDS = 10  # Of equalization; ranges hardly move after that.
@@ -84,9 +84,7 @@ def folded(model: keras.Model) -> keras.Model:
 
 def multiplied(layer: layers.Layer, norm: layers.BatchNormalization) -> layers.Layer:
     """One layer that answers as the given one with the normalization after it."""
-    factors = 1 / np.sqrt(np.asarray(norm.moving_variance) + norm.epsilon)
-    if norm.scale:
-        factors = factors * np.asarray(norm.gamma)
+    factors = normalization_factors(norm)
     bias = np.asarray(layer.bias) if layer.use_bias else 0
     bias = (bias - np.asarray(norm.moving_mean)) * factors
     if norm.center:
