@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '0ce165eb7ccf';
+self.VERSION = 'e3672debfa66';
 self.FILES = {
   "app.js": {
     "bytes": 8642,
@@ -98,8 +98,8 @@ self.FILES = {
     "sha256": "224d6c8dfc067b03e1297753ca36a623bff67e7e2c45c43c0e011b2124a41ce3"
   },
   "models/xception_tuned/detector.json": {
-    "bytes": 26067,
-    "sha256": "8a430baceb778b5d3e185a02c08bf3098ba6ea8767b12888df906012390ba568"
+    "bytes": 26952,
+    "sha256": "c36359d584a801a38129a8651d841e3fc8e37edb310e029ba9d0b6d12537919f"
   },
   "models/xception_tuned/group1-shard1of2.bin": {
     "bytes": 4194304,
