@@ -25,8 +25,11 @@ def convert(tflite: Path, folder: Path) -> None:
         module.run = rebuild(tflite)
         tf.saved_model.save(module, saved)
         convert_tf_saved_model(saved, str(folder), quantization_dtype_map={"float16": "*"})
-    graph = folder / "model.json"  # Its keys come in any order; sorted, the same network is the same file.
-    graph.write_text(json.dumps(json.loads(graph.read_text()), sort_keys=True))
+    path = folder / "model.json"
+    graph = json.loads(path.read_text())
+    for node in graph["modelTopology"]["node"]:  # Attributes in "_" are the optimizer's notes, other on other CPUs.
+        node["attr"] = {key: value for key, value in node.get("attr", {}).items() if not key.startswith("_")}
+    path.write_text(json.dumps(graph, sort_keys=True))  # Keys come in any order; sorted, the file is always the same.
 
 
 def rebuild(tflite: Path) -> tf.types.experimental.PolymorphicFunction:
