@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
     p.set_defaults(command=hub.pull)
 
-    p = commands.add_parser("vendor", help="refresh space/vendor, web/vendor and the page's list of files")
+    p = commands.add_parser("vendor", help="refresh space/chain, web/vendor and the page's list of files")
     p.set_defaults(command=vendor.vendor)
 
     p = commands.add_parser("icons", help="draw web/icons from web/icon.svg")

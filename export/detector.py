@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from train import run
-from train.photo import FORMATS, MAX_PIXELS
+from train.chain.read import FORMATS, MAX_PIXELS
 from train.spec import CLASS_NAMES, RESIZE, SCALE, WORDS
 
 DETECTOR = "detector.json"

@@ -2,9 +2,9 @@
 
     npm ci --prefix tests && python -m export vendor
 
-``web/vendor/`` gets TensorFlow.js from ``tests/node_modules``, and from the Space what both must agree on about
-faces; ``space/vendor/`` gets the project's own photo reader, since a Space can't import from outside its folder.
-BlazeFace goes to both: as it is to the Space, converted to the page. ``web/files.js`` lists the page's files anew.
+``web/vendor/`` gets TensorFlow.js from ``tests/node_modules``, and from ``train/chain`` what both must agree on about
+faces; ``space/chain/`` is ``train/chain/`` again, since a Space can't import from outside its folder.
+BlazeFace goes to both: as it is to ``train/chain/``, converted to the page. ``web/files.js`` lists the page's files anew.
 The tests fail when a copy differs from its source, or the list from the files: run this after any change in ``web/``.
 """
 
@@ -19,6 +19,8 @@ from train.run import sha256
 
 ROOT = Path(__file__).parent.parent
 NODE = ROOT / "tests/node_modules"
+CHAIN = ROOT / "train/chain"
+SPACE_CHAIN = ROOT / "space/chain"
 BLAZEFACE = NODE / "@mediapipe/face_detection/face_detection_short_range.tflite"
 
 COPIES = {
@@ -30,10 +32,10 @@ COPIES = {
         NODE / "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
         NODE / "@tensorflow/tfjs-backend-webgl/dist/tf-backend-webgl.es2017.min.js",
         NODE / "@tensorflow/tfjs-backend-webgpu/dist/tf-backend-webgpu.es2017.min.js",
-        ROOT / "space/faces.json",
+        CHAIN / "faces.json",
     ],
     ROOT / "web/vendor/pngjs": [NODE / "pngjs/browser.js"],
-    ROOT / "space/vendor": [ROOT / "train/photo.py", BLAZEFACE],
+    CHAIN: [BLAZEFACE],
 }
 CONVERTED = {ROOT / "web/vendor/blazeface": BLAZEFACE}
 PACKAGES = "packages.json"
@@ -49,8 +51,20 @@ def vendor(args: argparse.Namespace) -> None:
         (folder / PACKAGES).write_text(json.dumps(packages(folder), indent=2) + "\n")
     for folder, source in CONVERTED.items():
         faces.convert(source, folder)
+    copy_chain()
     write_face_check()
     write_listing(ROOT / "web")
+
+
+def copy_chain() -> None:
+    """Make the Space's copy of ``train/chain`` anew; the first line of each module says that it is one."""
+    shutil.rmtree(SPACE_CHAIN, ignore_errors=True)
+    SPACE_CHAIN.mkdir()
+    for source in sorted(path for path in CHAIN.iterdir() if path.is_file()):
+        note = b""
+        if source.suffix == ".py":
+            note = f"# Copied from train/chain/{source.name} by `python -m export vendor`; edit the original.\n".encode()
+        (SPACE_CHAIN / source.name).write_bytes(note + source.read_bytes())
 
 
 def write_face_check() -> None:

@@ -20,7 +20,7 @@ from playwright.sync_api import Error, sync_playwright
 from tqdm import tqdm
 
 from train import run
-from train.photo import read_photo
+from train.chain.read import read_photo
 from train.predict import expand
 
 ROOT = Path(__file__).parent.parent

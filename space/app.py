@@ -19,7 +19,7 @@ import views
 from detector import DETECTOR, MODEL, Detector, find_models, models_folder
 from judging import BatchVerdict, PhotoVerdict, judge, judge_many
 from uploads import MAX_PHOTO_BYTES, MAX_PHOTOS, MAX_UPLOAD_BYTES, Picture, list_pictures, megabytes
-from vendor.photo import PhotoError
+from chain.read import PhotoError
 
 HERE = Path(__file__).parent
 EXAMPLES = {

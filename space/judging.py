@@ -6,10 +6,10 @@ from typing import TypedDict
 
 import numpy as np
 
-import faces
+from chain import faces
 from detector import Detector, Verdict
 from uploads import Picture
-from vendor.photo import PhotoError, read_photo
+from chain.read import PhotoError, read_photo
 
 
 class PhotoVerdict(Verdict):

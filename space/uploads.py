@@ -4,7 +4,7 @@ import dataclasses
 import zipfile
 from pathlib import Path, PureWindowsPath
 
-from vendor.photo import PhotoError
+from chain.read import PhotoError
 
 MAX_PHOTO_BYTES = 5_000_000
 MAX_UPLOAD_BYTES = 25_000_000  # A zip may hold several photos; the server refuses larger files unread.

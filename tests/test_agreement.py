@@ -1,4 +1,4 @@
-"""The page reads the files that people have as train/photo.py does: the same P(real), in Chromium and in Firefox.
+"""The page reads the files that people have as train/chain/read.py does: the same P(real), in Chromium and in Firefox.
 
 With the 140k subset beside the project (or where TEST_IMAGES points), every image of its test split is compared too.
 Firefox runs where Debian's ``firefox-esr`` is installed.
@@ -21,7 +21,7 @@ import pytest
 from conftest import CHROMIUM_OPTIONS, ROOT, SPACE_MODEL, Site, draw, encode
 from PIL import Image, ImageCms
 
-from train.photo import read_photo
+from train.chain.read import read_photo
 
 BOUND = 0.001
 TEST_IMAGES = Path(os.environ.get("TEST_IMAGES", ROOT.parent / "shared/data/140k-subset/test"))
@@ -165,7 +165,7 @@ def label_of(p_real: float, info: dict) -> str:
 
 
 def prepared(folder: Path, contents: dict[str, bytes]) -> dict[str, dict]:
-    """Write what ``answers_of`` serves; return the answers by train/photo.py and the Space's Keras file."""
+    """Write what ``answers_of`` serves; return the answers by train/chain/read.py and the Space's Keras file."""
     model = keras.saving.load_model(SPACE_MODEL / "model.keras", compile=False)
     info = json.loads((SPACE_MODEL / "detector.json").read_text())
     (folder / "photos").mkdir()

@@ -10,7 +10,7 @@ from conftest import draw, encode, write_dataset
 from PIL import Image
 
 from train import data
-from train.photo import read_photo
+from train.chain.read import read_photo
 
 
 def test_the_kaggle_zip_and_its_folder_are_found(tmp_path):

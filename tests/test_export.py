@@ -199,6 +199,17 @@ def test_vendored_copies_are_their_sources():
         assert json.loads((folder / vendor.PACKAGES).read_text()) == vendor.packages(folder)
 
 
+def test_the_spaces_chain_is_a_copy_of_the_original():
+    copies = {path.name: path.read_bytes() for path in vendor.SPACE_CHAIN.iterdir() if path.is_file()}
+    for source in (path for path in vendor.CHAIN.iterdir() if path.is_file()):
+        first, rest = b"", copies.pop(source.name)
+        if source.suffix == ".py":
+            first, rest = rest.split(b"\n", 1)
+            assert b"edit the original" in first
+        assert rest == source.read_bytes(), "python -m export vendor"
+    assert not copies
+
+
 @pytest.mark.parametrize("place", ["space", "web"])
 def test_the_repositorys_models_are_described_and_stay_under_40_megabytes(place):
     described = {path: json.loads(path.read_text()) for path in (ROOT / place).glob("models/*/detector.json")}

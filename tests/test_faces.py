@@ -21,7 +21,7 @@ from skimage import data
 
 import export.faces
 from export import vendor
-from space import faces
+from train.chain import faces
 
 PORTRAIT = Image.fromarray(data.astronaut())  # 512 x 512; the face is 95 pixels wide, at its upper middle.
 EYES_NOSE_MOUTH = {"right_eye": (204, 101), "left_eye": (247, 103), "nose": (224, 129), "mouth": (224, 146)}  # By eye.

@@ -200,7 +200,7 @@ def photo(tmp_path) -> Path:
 
 
 def expected_p_real(tiny: Path, photo: Path) -> float:
-    from train.photo import read_photo
+    from train.chain.read import read_photo
 
     return float(run.load_model(tiny)(read_photo(photo)[None].astype("float32"))[0, 0])
 
@@ -407,7 +407,7 @@ def test_the_space_serves_the_commit_just_made(hub, command, tiny, photo, tmp_pa
     lines = """if True:
         import sys
         from detector import Detector, find_models, models_folder
-        from vendor.photo import read_photo
+        from chain.read import read_photo
         [folder] = find_models(models_folder()).values()
         p_real, evidence = Detector(folder).look(read_photo(sys.argv[1]))
         print('P(real)=', p_real, evidence.shape)

@@ -19,8 +19,8 @@ from skimage import data
 from export import icons, listing
 from export.convert import to_tfjs
 from export.evidence import with_evidence
-from space import faces
-from train.photo import MAX_PIXELS
+from train.chain import faces
+from train.chain.read import MAX_PIXELS
 from train.run import sha256
 
 WEB = ROOT / "web"

@@ -7,7 +7,7 @@ import pytest
 from conftest import draw, encode
 from PIL import Image, ImageCms
 
-from train.photo import MAX_PIXELS, PhotoError, read_photo
+from train.chain.read import MAX_PIXELS, PhotoError, read_photo
 
 
 def test_plain_pixels_are_unchanged():

@@ -29,14 +29,14 @@ from playwright.sync_api import expect
 from skimage import data
 
 from train import metrics
-from train.photo import read_photo
+from train.chain.read import read_photo
 from train.spec import CLASS_NAMES, WORDS
 
 sys.path.insert(0, str(ROOT / "space"))
 
 import charts  # noqa: E402
 import detector  # noqa: E402
-import faces  # noqa: E402
+from chain import faces  # noqa: E402
 import uploads  # noqa: E402
 import views  # noqa: E402
 from resize import resize  # noqa: E402

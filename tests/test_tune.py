@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution
 from PIL import Image
 
 from train import __main__, data, models, run, tune
-from train.photo import read_photo
+from train.chain.read import read_photo
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -21,7 +21,7 @@ import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
-from train.photo import PhotoError, read_photo
+from train.chain.read import PhotoError, read_photo
 from train.spec import CLASS_NAMES, INPUT_SIZE, RESIZE
 
 SPLITS = ("train", "valid", "test")

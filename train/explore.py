@@ -24,7 +24,7 @@ from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from train import data, html, run
-from train.photo import read_photo
+from train.chain.read import read_photo
 from train.spec import CLASS_NAMES
 
 REPORT = "explore.html"

@@ -21,7 +21,7 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
 from train import data, evaluate, features, metrics, models, run
-from train.photo import read_photo
+from train.chain.read import read_photo
 
 OPTIONS = (
     "batch_size", "learning_rate", "optimizer", "schedule", "warmup", "clip_norm", "label_smoothing",

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from train import data, run
-from train.photo import PhotoError, read_photo
+from train.chain.read import PhotoError, read_photo
 from train.spec import CLASS_NAMES, DEFAULT_THRESHOLD
 
 

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from train import data, models, run
 from train.fit import OPTIMIZERS
-from train.photo import read_photo
+from train.chain.read import read_photo
 
 STUDY = "study.db"
 RANKING = "ranking"

@@ -1,5 +1,5 @@
 /**
- * Find the faces in a photo, and cut one out as the models were trained to see it: what `space/faces.py` does,
+ * Find the faces in a photo, and cut one out as the models were trained to see it: what `train/chain/faces.py` does,
  * step by step and with its facts, `vendor/faces.json`.
  *
  *     const { findFaces, alignedCrop, situation, advice } = await loadFaces(tf);

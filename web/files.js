@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = 'e3672debfa66';
+self.VERSION = '0468bdfcc1e0';
 self.FILES = {
   "app.js": {
     "bytes": 8642,
@@ -30,8 +30,8 @@ self.FILES = {
     "sha256": "566e02d34b370f387aa81a3d21b93d28ea900bb81e5b9b48a2e85e5b70fa9382"
   },
   "faces.js": {
-    "bytes": 13936,
-    "sha256": "ca0589c2963b05fbc0b923515d3ad735d2855f817ad20039636c4ad65eab4713"
+    "bytes": 13942,
+    "sha256": "76fbeb3d3ebed2986e6f9c24c2c5825e7946315bdb3d9a528aec15232a798ca0"
   },
   "icon.svg": {
     "bytes": 427,
@@ -122,12 +122,12 @@ self.FILES = {
     "sha256": "4e43d4d0b2eda478f0b7a28a82d3c224186edffdb9248897f61b8c4d1bde135f"
   },
   "photo.js": {
-    "bytes": 8082,
-    "sha256": "97c6c4a6f27f8e77b85beb8a62faf6fcd3fc19b9b1e888572d4b0d100025c3ba"
+    "bytes": 8087,
+    "sha256": "5d5015cbffb3a1eeccc17ca879ce3acf4f0b2a61f963def2c5a6741a9cc76875"
   },
   "png.js": {
-    "bytes": 2835,
-    "sha256": "c9e160007962b7e412c5ea801748c4424eaaf2b36672dfb9fd408794e01d4269"
+    "bytes": 2840,
+    "sha256": "8edb1a4ff328e899c91eec43b4d4d0c0f6dcc5ddc60082e52f61ff86e382f5d9"
   },
   "style.css": {
     "bytes": 5365,

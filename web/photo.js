@@ -1,5 +1,5 @@
 /**
- * From a file to upright RGB pixels, as the project's Python reader (train/photo.py) reads it.
+ * From a file to upright RGB pixels, as the project's Python reader (train/chain/read.py) reads it.
  *
  * Every function throws an Error whose message is one sentence for the person who chose the file.
  */

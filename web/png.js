@@ -1,4 +1,4 @@
-/** PNG files that browsers read in ways of their own, read as train/photo.py reads them. */
+/** PNG files that browsers read in ways of their own, read as train/chain/read.py reads them. */
 import './vendor/pngjs/browser.js';
 
 const { PNG } = self.png;

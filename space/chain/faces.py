@@ -1,3 +1,4 @@
+# Copied from train/chain/faces.py by `python -m export vendor`; edit the original.
 """Find the faces in a photo, and cut one out as the models were trained to see it.
 
 The network is BlazeFace (Bazarevsky et al. 2019, "BlazeFace: Sub-millisecond Neural Face Detection on Mobile
@@ -27,7 +28,7 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 FACTS = json.loads((Path(__file__).parent / "faces.json").read_text())
-NETWORK = Path(__file__).parent / "vendor/face_detection_short_range.tflite"
+NETWORK = Path(__file__).parent / "face_detection_short_range.tflite"
 SIDE = FACTS["network"]["size"]
 
 _one_at_a_time = threading.Lock()  # The interpreter keeps its tensors between two calls.

@@ -1,3 +1,4 @@
+# Copied from train/chain/read.py by `python -m export vendor`; edit the original.
 """Read one photo the way that every part of the project reads it: upright RGB pixels."""
 
 import io
