@@ -21,7 +21,7 @@ from test_evidence import PIXELS, random_network
 import export.__main__ as export
 from export import convert, fold, precision, quantize, vendor
 from export.quantize import round_to_uint8
-from train import data, models, photo, run, spec
+from train import data, models, run, spec
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_detector_json_carries_every_fact(trained, tmp_path):
     assert info["classes"] == ["fake", "real"] and info["words"].keys() == {"fake", "real", "unsure"}
     assert info["input"] == {
         "channels": "RGB", "range": [0, 255], "size": 224, "resize": "bilinear", "scale": 1 / 255,
-        "formats": list(photo.FORMATS), "max_pixels": photo.MAX_PIXELS,
+        "formats": list(read.FORMATS), "max_pixels": read.MAX_PIXELS,
     }  # fmt: skip
     assert info["threshold"] == run.read_json(trained, "metrics.json")["threshold"]
     assert info["metrics"] == run.read_json(trained, "metrics.json")["splits"]
