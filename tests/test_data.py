@@ -1,6 +1,8 @@
 """Finding, checking and feeding a dataset."""
 
 import json
+import collections
+import dataclasses
 import shutil
 import zipfile
 
@@ -132,7 +134,7 @@ def test_flips_can_be_left_out(dataset):
     photos = data.list_photos(dataset / "train", "train")
     flipped = images_of(data.batches(photos, 7, training_seed=(0, 0)))
     upright = images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=data.Augmentation(flip=False)))
-    order = np.random.default_rng((0, 0)).permutation(len(photos))
+    order = data.draw(photos, np.random.default_rng((0, 0)))
     np.testing.assert_array_equal(upright, images_of(data.batches([photos[i] for i in order], 7)))
     assert not np.array_equal(upright, flipped)
 
@@ -157,7 +159,7 @@ def test_crops_are_windows_of_the_photo(dataset):
     photos = data.list_photos(dataset / "train", "train")
     augmentation = data.Augmentation(flip=False, crop=100)
     crops = images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=augmentation))
-    order = np.random.default_rng((0, 0)).permutation(len(photos))
+    order = data.draw(photos, np.random.default_rng((0, 0)))
     wholes = images_of(data.batches([photos[i] for i in order], 7))
     corners = set()
     for crop, whole in zip(crops, wholes):
@@ -168,22 +170,35 @@ def test_crops_are_windows_of_the_photo(dataset):
     assert len(corners) > len(photos) / 2
 
 
-def test_a_share_of_the_images_is_compressed_once_more(dataset):
+def test_a_share_of_the_images_is_degraded(dataset):
     photos = data.list_photos(dataset / "train", "train")
     plain, some = (
-        images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=data.Augmentation(jpeg=share)))
+        images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=data.Augmentation(degrade=share)))
         for share in (0, 0.5)
     )
-    difference = np.abs(plain - some).mean((1, 2, 3))
-    assert 4 < (difference > 0).sum() < 20
-    assert difference.max() < 10
+    assert 4 < (np.abs(plain - some).mean((1, 2, 3)) > 0).sum() < 20
+
+
+def test_an_epoch_shows_each_image_as_often_as_its_weight_says(dataset):
+    photos = data.list_photos(dataset / "train", "train")
+    photos = [dataclasses.replace(photo, weight=2.5 if photo.label else 0.5) for photo in photos]
+    assert data.epoch_size(photos) == 36
+    times = np.bincount(data.draw(photos, np.random.default_rng(1)), minlength=24)
+    assert times.sum() == 36 and set(times[:12]) == {0, 1} and set(times[12:]) == {2, 3}
+
+
+def test_another_sources_splits_join_those_of_the_set(tmp_path, dataset):
+    photos = data.load_checked(dataset, ("valid",), [(dataset, 3.0)], allow_duplicates=True)
+    assert collections.Counter((photo.split, photo.weight) for photo in photos) == {
+        ("valid", 1.0): 8, ("train", 3.0): 24, ("valid", 3.0): 8,
+    }  # fmt: skip
 
 
 def test_other_labels_follow_the_images_too(dataset):
     photos = data.list_photos(dataset / "train", "train")
     soft = np.linspace(0.1, 0.9, len(photos), dtype="float32")[:, None]
     got = [float(label) for _, labels in data.batches(photos, 7, training_seed=(0, 0), labels=soft) for label in labels]
-    assert got == soft[np.random.default_rng((0, 0)).permutation(len(photos)), 0].tolist()
+    assert got == soft[data.draw(photos, np.random.default_rng((0, 0))), 0].tolist()
 
 
 def test_the_cache_says_its_size_and_changes_nothing(dataset, capsys):

@@ -44,6 +44,17 @@ def source(text: str) -> tuple[str, Path]:
     return name, Path(folder)
 
 
+def weighted(text: str) -> tuple[Path, float]:
+    """Parse DIR or DIR:WEIGHT."""
+    folder, separator, weight = text.rpartition(":")
+    try:
+        if separator and (number := float(weight)) > 0:
+            return Path(folder), number
+    except ValueError:
+        pass  # A folder with a colon in its name.
+    return Path(text), 1.0
+
+
 def count(text: str) -> int:
     """Parse a whole number from 1 on."""
     if (number := int(text)) < 1:
@@ -78,7 +89,14 @@ def parser() -> argparse.ArgumentParser:
     p = commands.add_parser("fit", help="train a model")
     p.add_argument("model", choices=sorted(models.NAMES))
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
-    p.add_argument("--extra", type=Path, action="append", default=[], help="more training images: fake/ and real/")
+    p.add_argument(
+        "--extra",
+        type=weighted,
+        action="append",
+        default=[],
+        metavar="DIR[:WEIGHT]",
+        help="more images, fake/ and real/ or these in train/ and valid/, each shown WEIGHT times an epoch (default: 1)",
+    )
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
     p.add_argument("--train-size", type=count, metavar="N", help="train on N images alone, half of each class")
     p.add_argument(
@@ -96,7 +114,7 @@ def parser() -> argparse.ArgumentParser:
         help="of the learning rate: it stays, or falls to 0 on a cosine's half (default: %(default)s)",
     )
     p.add_argument(
-        "--warmup", type=int, default=0, metavar="EPOCHS", help="of a rate rising from 0, before --schedule cosine"
+        "--warmup", type=float, default=0, metavar="EPOCHS", help="of a rate rising from 0, before --schedule cosine"
     )
     p.add_argument("--clip-norm", type=float, help="largest norm of each weight tensor's gradient")
     p.add_argument(
@@ -118,11 +136,11 @@ def parser() -> argparse.ArgumentParser:
         help="train on random squares of this size, cut out and not resized (residual, xception_tuned)",
     )
     p.add_argument(
-        "--jpeg",
+        "--degrade",
         type=share,
         default=0.0,
         metavar="SHARE",
-        help="of the training images that are stored as JPEG of a random quality once more",
+        help="of the training images that are turned, resized, stored again, blurred ... as people's pictures are",
     )
     p.add_argument(
         "--patience",

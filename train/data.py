@@ -22,6 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from train.chain.read import PhotoError, read_photo
+from train.degrade import degraded
 from train.spec import CLASS_NAMES, INPUT_SIZE, RESIZE
 
 SPLITS = ("train", "valid", "test")
@@ -46,6 +47,7 @@ class Photo:
     mode: str = ""
     quality: int | None = None  # JPEG quality 1..100, estimated; None for other formats.
     error: str = ""
+    weight: float = 1.0  # How often an epoch of training shows it, on average.
 
 
 def find_splits(root: Path) -> dict[str, Path]:
@@ -220,13 +222,16 @@ def fingerprint(photos: list[Photo]) -> dict:
     return {"counts": dict(sorted(counts.items())), "sha256": hashlib.sha256("\n".join(lines).encode()).hexdigest()}
 
 
-def load_checked(root: Path, splits: tuple[str, ...], extra: list[Path] = (), allow_duplicates=False) -> list[Photo]:
+def load_checked(
+    root: Path, splits: tuple[str, ...], extra: list[tuple[Path, float]] = (), allow_duplicates=False
+) -> list[Photo]:
     """Find, scan and check the given splits.
 
     Args:
         root: as in `find_splits`.
         splits: of SPLITS, those wanted.
-        extra: folders with fake/ and/or real/ that join the training split.
+        extra: other sources, each with its images' weight: a folder with train/ and valid/ of fake/ and/or real/, which
+            join the splits of these names, or with fake/ and/or real/ alone, which join the training split.
         allow_duplicates: as in `check`.
 
     Raises:
@@ -236,8 +241,10 @@ def load_checked(root: Path, splits: tuple[str, ...], extra: list[Path] = (), al
     if missing := [split for split in splits if split not in folders]:
         raise DataError(f"{root}: no split {', '.join(missing)}.")
     photos = [photo for split in splits for photo in list_photos(folders[split], split)]
-    for folder in extra:
-        found = list_photos(folder, "train")
+    for folder, weight in extra:
+        parts = {split: folder / split for split in ("train", "valid") if (folder / split).is_dir()}
+        found = [photo for split, part in (parts or {"train": folder}).items() for photo in list_photos(part, split)]
+        found = [dataclasses.replace(photo, weight=weight) for photo in found]
         if not found:
             raise DataError(f"{folder}: no images in {' or '.join(CLASS_NAMES)} folders.")
         photos += found
@@ -293,10 +300,22 @@ class Augmentation:
     flip: bool = True  # Horizontally, half of the images.
     zoom: float = 0.0  # Largest share (0..1) of height and width that is cut away before resizing.
     crop: int | None = None  # Height and width in pixels of what is cut out after resizing.
-    jpeg: float = 0.0  # Share (0..1) of the images that are stored as JPEG once more.
+    degrade: float = 0.0  # Share (0..1) of the images that go through `degrade.degraded`.
 
 
-JPEG_QUALITIES = (50, 96)  # Lowest, and one above the highest, of Augmentation.jpeg.
+def draw(photos: list[Photo], random: np.random.Generator) -> np.ndarray:
+    """Which photos an epoch shows: int (`epoch_size`,), each photo as often as its weight says, shuffled.
+
+    A weight of 2.5 gives two or three times, in turn (systematic sampling), so that every epoch has one length.
+    """
+    ends = np.cumsum([photo.weight for photo in photos])
+    places = random.random() + np.arange(epoch_size(photos))
+    return random.permutation(np.minimum(np.searchsorted(ends, places), len(photos) - 1))
+
+
+def epoch_size(photos: list[Photo]) -> int:
+    """Images of an epoch of training."""
+    return round(sum(photo.weight for photo in photos))
 
 
 def batches(
@@ -316,7 +335,7 @@ def batches(
         batch_size: images a batch; the last one may be smaller.
         size: height and width that the network resizes to (`models.input_size`).
         read: from path to uint8 (height, width, 3), as `read_photo`.
-        training_seed: (seed, epoch). Given, the order is a fresh permutation and each image is augmented at
+        training_seed: (seed, epoch). Given, the images are drawn by their weights (`draw`) and each is augmented at
             random, both reproducible from these two numbers alone, so that a resumed training sees what an
             uninterrupted one would have seen.
         augmentation: with training_seed, what is done to each image.
@@ -327,32 +346,34 @@ def batches(
         Dataset of (float32 (batch, size, size, 3) RGB 0..255, float32 (batch, 1) label 0..1), or
         (batch, crop, crop, 3) where training crops. The network's own resizing leaves `size` as it is.
     """
-    count = len(photos)
-    order, flips, qualities = np.arange(count), np.full(count, mirror), np.zeros(count, int)
-    cuts = np.tile([1.0, 0.0, 0.0], (count, 1))  # Share kept; top and left as shares of what is cut.
-    corners = np.zeros((count, 2))  # Top and left of the crop, as shares of what is cut.
-    crop = None
+    order = np.arange(len(photos))
+    crop = random = None
     if training_seed is not None:
         random, crop = np.random.default_rng(training_seed), augmentation.crop
-        order = random.permutation(order)
+        order = draw(photos, random)
+    count = len(order)
+    flips = np.full(count, mirror)
+    cuts = np.tile([1.0, 0.0, 0.0], (count, 1))  # Share kept; top and left as shares of what is cut.
+    corners = np.zeros((count, 2))  # Top and left of the crop, as shares of what is cut.
+    seeds = np.full(count, -1)  # Of what is done to each image; none for as it is.
+    if training_seed is not None:
         flips = (random.random(count) < 0.5) & augmentation.flip
         cuts = random.random((count, 3))
         cuts[:, 0] = 1 - augmentation.zoom * cuts[:, 0]
         corners = random.random((count, 2))
-        qualities = random.integers(*JPEG_QUALITIES, count) * (random.random(count) < augmentation.jpeg)
+        seeds = np.where(random.random(count) < augmentation.degrade, random.integers(2**31, size=count), -1)
 
-    def load_pixels(index: int, flip: bool, cut: np.ndarray, quality: int) -> np.ndarray:
+    def load_pixels(index: int, flip: bool, cut: np.ndarray, seed: int) -> np.ndarray:
         pixels = read(photos[index].path)
         full = np.array(pixels.shape[:2])
         kept = np.maximum(np.round(cut[0] * full), 1).astype(int)
         top, left = np.round(cut[1:] * (full - kept)).astype(int)
         pixels = pixels[top : top + kept[0], left : left + kept[1]]
-        if quality:
-            pixels = jpeg(pixels, int(quality))
-        return np.ascontiguousarray(pixels[:, ::-1] if flip else pixels)
+        pixels = pixels[:, ::-1] if flip else pixels  # First: encoders work on blocks, so a mirrored file is another.
+        return np.ascontiguousarray(degraded(pixels, np.random.default_rng(seed)) if seed >= 0 else pixels)
 
-    def load(index, flip, cut, quality, corner, label):
-        pixels = tf.numpy_function(load_pixels, [index, flip, cut, quality], tf.uint8, stateful=False)
+    def load(index, flip, cut, seed, corner, label):
+        pixels = tf.numpy_function(load_pixels, [index, flip, cut, seed], tf.uint8, stateful=False)
         pixels = tf.ensure_shape(pixels, (None, None, 3))
         pixels = tf.image.resize(pixels, (size, size), RESIZE)
         if crop:
@@ -361,7 +382,7 @@ def batches(
         return pixels, label
 
     labels = labels_of(photos) if labels is None else labels
-    columns = (order, flips, cuts, qualities, corners, labels[order])
+    columns = (order, flips, cuts, seeds, corners, labels[order])
     dataset = tf.data.Dataset.from_tensor_slices(columns)
     return dataset.map(load, tf.data.AUTOTUNE).batch(batch_size).prefetch(tf.data.AUTOTUNE)
 

@@ -26,12 +26,13 @@ from train.chain.read import read_photo
 OPTIONS = (
     "batch_size", "learning_rate", "optimizer", "schedule", "warmup", "clip_norm", "label_smoothing",
     "seed",
-    "flip", "zoom", "crop", "jpeg", "filters", "dense_units", "dropout",
+    "flip", "zoom", "crop", "degrade", "filters", "dense_units", "dropout",
     "unfreeze", "fine_tune_epochs", "fine_tune_rate",
 )  # fmt: skip
 EPOCHS = 10
 HEAD_EPOCHS = 100  # On cached features, an epoch takes a moment; early stopping ends it.
 PROBE_C = 0.003  # Inverse of the regression's L2 penalty: weak enough to fit, strong enough to leave more to learn.
+PROBE_IMAGES = 3000  # As many as the regression of some hundred features needs; their features take minutes.
 NETWORK = ("filters", "dense_units", "dropout")  # Those that `models.custom` takes.
 SAME = ("model", "options", "backbone", "teacher", "dataset")  # What a resumed training must not change.
 OPTIMIZERS = {
@@ -92,7 +93,7 @@ def fit(args: argparse.Namespace) -> None:
         "backbone": features.weights_hash(model.get_layer(models.BACKBONE)) if frozen else None,
         "start": start_of(args.model, args.backbone_weights),
         "teacher": teacher and {"model": teacher.name, "weights": features.weights_hash(teacher)},
-        "dataset": {"names": [folder.resolve().name for folder in (args.data, *args.extra)]} | data.fingerprint(photos),
+        "dataset": {"names": names_of(args)} | data.fingerprint(photos),
         "versions": run.versions(),
     }
     if begun:
@@ -106,14 +107,14 @@ def fit(args: argparse.Namespace) -> None:
 
     read = data.cached_reader(photos) if args.cache else read_photo
     size = models.input_size(model)
-    augmentation = data.Augmentation(args.flip, args.zoom, args.crop, args.jpeg)
+    augmentation = data.Augmentation(args.flip, args.zoom, args.crop, args.degrade)
     # Both views of a photo show the same face: their mean is the better answer.
     labels = features.compute(teacher, training).mean(axis=1) if teacher else data.labels_of(training)
 
     def images(epoch: int) -> tf.data.Dataset:
         return data.batches(training, args.batch_size, size, read, (args.seed, epoch), augmentation, labels=labels)
 
-    steps = math.ceil(len(training) / args.batch_size)
+    steps = math.ceil(data.epoch_size(training) / args.batch_size)
     validation_images = data.batches(validation, evaluate.BATCH, size, read)
     if frozen:
         extractor = features.extractor(model)
@@ -128,7 +129,7 @@ def fit(args: argparse.Namespace) -> None:
         )
     else:
         if args.model in models.TEXTURE_NETWORKS and not begun:
-            start_linear(model, training, data.batches(training, evaluate.BATCH, size, read))
+            start_linear(model, training, size, read)
         train_epochs(learner, images, validation_images, steps, out, args)
     if args.unfreeze:
         unfreeze(model, args.unfreeze)
@@ -138,6 +139,12 @@ def fit(args: argparse.Namespace) -> None:
     run.save_model(model, out / run.MODEL)
     run.write_json(out / run.CONFIG, run.read_json(out, run.CONFIG) | {"temperature": temperature})
     evaluate.measure(out, model, photos, splits[1:])
+
+
+def names_of(args: argparse.Namespace) -> list[str]:
+    """What the images are called: the dataset's folder, and each other source's with its weight."""
+    extra = [folder.resolve().name + (f" x {weight:g}" if weight != 1 else "") for folder, weight in args.extra]
+    return [args.data.resolve().name, *extra]
 
 
 def check_options(args: argparse.Namespace, settings: dict) -> None:
@@ -153,16 +160,16 @@ def check_options(args: argparse.Namespace, settings: dict) -> None:
         raise run.RunError(f"{args.model} starts from random weights; it takes no --backbone-weights.")
     if args.unfreeze and not frozen:
         raise run.RunError(f"{args.model} has no frozen backbone; --unfreeze is for {', '.join(models.BACKBONES)}.")
-    if frozen and not args.unfreeze and (args.zoom or args.jpeg):
+    if frozen and not args.unfreeze and (args.zoom or args.degrade):
         raise run.RunError(
             "A frozen backbone sees each photo and its mirror image once, as they are; "
-            "--zoom and --jpeg work with --unfreeze alone."
+            "--zoom and --degrade work with --unfreeze alone."
         )
     if args.warmup and args.schedule != "cosine":
         raise run.RunError("--warmup is a part of --schedule cosine; pass that too.")
     shortest = min(args.epochs, args.fine_tune_epochs) if args.unfreeze else args.epochs
     if args.warmup >= shortest:
-        raise run.RunError(f"--warmup {args.warmup} leaves none of {shortest} epochs to train in; choose fewer.")
+        raise run.RunError(f"--warmup {args.warmup:g} leaves none of {shortest} epochs to train in; choose fewer.")
 
 
 def check_crop(crop: int, model: keras.Model, learner: keras.Model) -> None:
@@ -191,13 +198,17 @@ def start_of(name: str, backbone_weights: Path | None) -> str | dict | None:
     return {"file": backbone_weights.name, "sha256": run.sha256(backbone_weights)}
 
 
-def start_linear(model: keras.Model, training: list[data.Photo], batches: tf.data.Dataset) -> None:
-    """Standardize the features over the training photos and let a logistic regression of them be the last layer.
+def start_linear(
+    model: keras.Model, training: list[data.Photo], size: int, read: Callable[[str], np.ndarray]
+) -> None:
+    """Standardize the features over training photos and let a logistic regression of them be the last layer.
 
     Trained on from there, the features change less than from a random last layer, and serve new sources better
     (Kumar et al., "Fine-Tuning can Distort Pretrained Features", 2022, arXiv:2202.10054).
     """
-    of_photos, labels = models.features_of(model).predict(batches), data.labels_of(training)[:, 0]
+    some = data.balanced_subset(training, min(PROBE_IMAGES, 2 * min(np.bincount([p.label for p in training]))))
+    of_photos = models.features_of(model).predict(data.batches(some, evaluate.BATCH, size, read))
+    labels = data.labels_of(some)[:, 0]
     mean, variance = of_photos.mean(axis=0), of_photos.var(axis=0)
     standardized = (of_photos - mean) / np.sqrt(variance + models.STANDARDIZE_EPSILON)
     regression = LogisticRegression(C=PROBE_C, max_iter=500).fit(standardized, labels)
@@ -297,7 +308,7 @@ def train_epochs(
         # A network of its own around the same layers: the run's model stays free of the optimiser's state, which
         # takes twice the weights' space, and of metrics that nobody but this module can load.
         learner = keras.Model(model.inputs, model.outputs, name=model.name)
-        rates = learning_rate(rate, epochs * steps, args.warmup * steps, args.schedule)
+        rates = learning_rate(rate, epochs * steps, round(args.warmup * steps), args.schedule)
         learner.compile(
             optimizer=OPTIMIZERS[args.optimizer](rates, clipnorm=args.clip_norm),
             loss=keras.losses.BinaryCrossentropy(label_smoothing=args.label_smoothing),
