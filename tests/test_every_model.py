@@ -16,13 +16,6 @@ import train.__main__ as train
 from train import data, evaluate, features, fit, models, robustness, run
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DEEPFACEDETECT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 @pytest.mark.parametrize("name", models.BACKBONES)
 def test_each_backbone_sees_what_its_weights_expect(name):
     model = models.build(name, None)

@@ -9,6 +9,7 @@
     python -m train learning-curve runs/custom-200 runs/custom --out runs/curve
     python -m train report runs/custom --out report.html
     python -m train predict runs/custom PATH...
+    python -m train clean
 
 `python -m train COMMAND --help` lists each command's options.
 """
@@ -21,6 +22,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from train import (  # noqa: E402
+    cache,
     data,
     ensemble,
     evaluate,
@@ -201,6 +203,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="files or folders")
     p.add_argument("--csv", type=Path, help="write the table here instead of printing it")
     p.set_defaults(command=predict.predict)
+
+    p = commands.add_parser("clean", help=f"delete what is kept to save time, in {cache.folder()}")
+    p.set_defaults(command=cache.clean)
     return top
 
 
