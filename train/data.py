@@ -263,7 +263,7 @@ def encoding_leaks(photos: list[Photo]) -> list[str]:
 
 def fingerprint(photos: list[Photo]) -> dict:
     """Identify a dataset by content: counts of each split and class, and one hash over the files' hashes."""
-    counts = collections.Counter(f"{photo.split}/{CLASS_NAMES[photo.label]}" for photo in photos)
+    counts = collections.Counter(f"{photo.split}/{CLASS_NAMES[photo.label]}".lstrip("/") for photo in photos)
     lines = sorted(f"{photo.split}/{CLASS_NAMES[photo.label]}/{photo.sha256}" for photo in photos)
     return {"counts": dict(sorted(counts.items())), "sha256": hashlib.sha256("\n".join(lines).encode()).hexdigest()}
 

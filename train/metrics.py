@@ -94,7 +94,7 @@ def fit_temperature(labels: np.ndarray, p_real: np.ndarray) -> float:
 
     Raises:
         ValueError: the answers tell nothing, so that no temperature makes them probabilities: not numbers, all alike,
-            or best taken as noise.
+            or best taken as noise, at more than twice the loss of a guess.
     """
     if not np.isfinite(p_real).all():
         raise ValueError("some answers are no numbers")
@@ -111,7 +111,7 @@ def fit_temperature(labels: np.ndarray, p_real: np.ndarray) -> float:
 
     fitted = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded", options={"xatol": 1e-6})
     temperature = float(np.exp(fitted.x))
-    if temperature > 0.99 * TEMPERATURES[1]:
+    if temperature > 0.99 * TEMPERATURES[1] and loss(0.0) > 2 * np.log(2):
         raise ValueError("the answers are wrong as often as they are certain")
     return temperature
 
