@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from train import data, evaluate, features, metrics, models, run
+from train import data, evaluate, features, leaks, metrics, models, run
 from train.chain.read import read_photo
 
 OPTIONS = (
@@ -30,9 +30,12 @@ OPTIONS = (
     "unfreeze", "fine_tune_epochs", "fine_tune_rate",
 )  # fmt: skip
 EPOCHS = 10
+FINE_TUNE_EPOCHS = 10
+FINE_TUNE_RATE = 1e-5
 HEAD_EPOCHS = 100  # On cached features, an epoch takes a moment; early stopping ends it.
 PROBE_C = 0.003  # Inverse of the regression's L2 penalty: weak enough to fit, strong enough to leave more to learn.
 PROBE_IMAGES = 3000  # As many as the regression of some hundred features needs; their features take minutes.
+DIVERGED = "Start anew with a lower --learning-rate, or with --clip-norm 1."
 NETWORK = ("filters", "dense_units", "dropout")  # Those that `models.custom` takes.
 SAME = ("model", "options", "backbone", "teacher", "dataset")  # What a resumed training must not change.
 OPTIMIZERS = {
@@ -58,7 +61,7 @@ def fit(args: argparse.Namespace) -> None:
         data.DataError: the dataset can't be trained on.
         run.RunError: ``args.out`` holds another run, or one with other options, or nothing to resume, or the
             backbone's weights can't be had, or the teacher is unfinished, or an option would do nothing or
-            can't be met (`check_options`).
+            can't be met (`check_options`), or the training diverges.
     """
     out = Path(args.out)
     begun = (out / run.HISTORY).exists()
@@ -74,17 +77,23 @@ def fit(args: argparse.Namespace) -> None:
         args.epochs = HEAD_EPOCHS if frozen else EPOCHS
     settings = {key: getattr(args, key) for key in NETWORK if getattr(args, key) is not None}
     check_options(args, settings)
+    args.fine_tune_epochs = args.fine_tune_epochs or FINE_TUNE_EPOCHS
+    args.fine_tune_rate = args.fine_tune_rate or FINE_TUNE_RATE
     model = build(args.model, args.backbone_weights, settings)
     learner = models.part(model, models.HEAD, models.BODY)
     if args.crop:
         check_crop(args.crop, model, learner)
-    splits = ("train", "valid", *({"test"} & data.find_splits(args.data).keys()))
-    photos = data.load_checked(args.data, splits, args.extra, args.allow_duplicates)
+    photos = data.load_checked(
+        args.data, ("train", "valid"), args.extra, args.allow_duplicates, optional=("test",), split_seed=args.split_seed
+    )
     training = [photo for photo in photos if photo.split == "train"]
     if args.train_size:
         training = data.balanced_subset(training, args.train_size)
     photos = training + [photo for photo in photos if photo.split != "train"]
     validation = [photo for photo in photos if photo.split == "valid"]
+    measured = [photo for photo in photos if photo.split != "train"]
+    if args.teacher:
+        leaks.check(args.teacher, measured, args.allow_duplicates)
     teacher = run.load_model(args.teacher) if args.teacher else None
     config = {
         "model": args.model,
@@ -103,6 +112,7 @@ def fit(args: argparse.Namespace) -> None:
             raise run.RunError(f"{out} was trained with another {' and '.join(changed)}; resume it as it was begun.")
     out.mkdir(parents=True, exist_ok=True)
     run.write_json(out / run.CONFIG, config | {"epochs": args.epochs, "patience": args.patience})
+    leaks.keep(out, training, [args.teacher] if args.teacher else [])
     model.summary()
 
     read = data.cached_reader(photos) if args.cache else read_photo
@@ -138,7 +148,8 @@ def fit(args: argparse.Namespace) -> None:
     temperature = calibrate(model, validation, validation_images)
     run.save_model(model, out / run.MODEL)
     run.write_json(out / run.CONFIG, run.read_json(out, run.CONFIG) | {"temperature": temperature})
-    evaluate.measure(out, model, photos, splits[1:])
+    splits = tuple(dict.fromkeys(photo.split for photo in measured))
+    evaluate.measure(out, model, measured, splits, args.data.resolve().name)
 
 
 def names_of(args: argparse.Namespace) -> list[str]:
@@ -165,9 +176,16 @@ def check_options(args: argparse.Namespace, settings: dict) -> None:
             "A frozen backbone sees each photo and its mirror image once, as they are; "
             "--zoom and --degrade work with --unfreeze alone."
         )
+    for option in ("fine_tune_epochs", "fine_tune_rate"):
+        if getattr(args, option) is not None and not args.unfreeze:
+            raise run.RunError(f"--{option.replace('_', '-')} is of --unfreeze; pass that too.")
+    if args.cache and frozen and not args.unfreeze:
+        raise run.RunError("A frozen backbone reads each photo once, for its features; --cache works with --unfreeze.")
+    if args.train_size and args.train_size % 2:
+        raise run.RunError(f"--train-size {args.train_size} can't be half of each class; take an even number.")
     if args.warmup and args.schedule != "cosine":
         raise run.RunError("--warmup is a part of --schedule cosine; pass that too.")
-    shortest = min(args.epochs, args.fine_tune_epochs) if args.unfreeze else args.epochs
+    shortest = min(args.epochs, args.fine_tune_epochs or FINE_TUNE_EPOCHS) if args.unfreeze else args.epochs
     if args.warmup >= shortest:
         raise run.RunError(f"--warmup {args.warmup:g} leaves none of {shortest} epochs to train in; choose fewer.")
 
@@ -218,9 +236,16 @@ def start_linear(
 
 
 def calibrate(model: keras.Model, validation: list[data.Photo], batches: tf.data.Dataset) -> float:
-    """Fit a temperature on validation, make it part of ``model``'s last layer, and return it."""
+    """Fit a temperature on validation, make it part of ``model``'s last layer, and return it.
+
+    Raises:
+        run.RunError: the network's answers tell nothing about validation.
+    """
     labels = data.labels_of(validation)[:, 0]
-    temperature = metrics.fit_temperature(labels, model.predict(batches)[:, 0].astype(float))
+    try:
+        temperature = metrics.fit_temperature(labels, model.predict(batches)[:, 0].astype(float))
+    except ValueError as error:
+        raise run.RunError(f"On validation, {error}: nothing was learned. {DIVERGED}") from None
     models.scale_logit(model, 1 / temperature)
     return temperature
 
@@ -231,13 +256,18 @@ def build(name: str, backbone_weights: Path | None, settings: dict) -> keras.Mod
     ``settings`` as in `models.build`.
 
     Raises:
-        run.RunError: neither can be had.
+        run.RunError: neither can be had, or there are too many filters.
     """
     if backbone_weights and not backbone_weights.name.endswith(".weights.h5"):
         raise run.RunError(f"{backbone_weights}: pass a .weights.h5 file that Keras saved.")
     try:
         return models.build(name, str(backbone_weights) if backbone_weights else "imagenet", **settings)
     except Exception as error:  # Keras wraps network errors in plain Exception.
+        if settings.get("filters") and isinstance(error, ValueError):
+            raise run.RunError(
+                f"{len(settings['filters'])} --filters are too many: each convolution and pooling halves the picture, "
+                "until nothing is left."
+            ) from None
         if name in models.FROM_SCRATCH:
             raise
         raise run.RunError(
@@ -320,6 +350,8 @@ def train_epochs(
         epoch = len(history)
         log = learner.fit(training(epoch), validation_data=validation, initial_epoch=epoch, epochs=epoch + 1).history
         row = {"epoch": epoch + 1} | {name: values[0] for name, values in log.items()}
+        if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
+            raise run.RunError(f"The loss is no number any more in epoch {epoch + 1}. {DIVERGED}")
 
         # The checkpoint comes before the history's row, and the old one goes after it: killed anywhere
         # between, the last row's checkpoint is there.
