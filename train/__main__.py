@@ -228,7 +228,21 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=DIR",
         help="another source: fake/ and/or real/",
     )
-    p.add_argument("--robustness", action="store_true", help="measure under resizing, JPEG, blur and noise")
+    p.add_argument(
+        "--valid",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="more images to choose the threshold on: fake/ and/or real/, of none that is measured",
+    )
+    p.add_argument("--as-is", action="store_true", help="judge the images as they are, without looking for faces")
+    p.add_argument(
+        "--robustness",
+        type=Path,
+        metavar="DIR",
+        help="measure these pictures, fake/ and real/, best of 1024 pixels, in all sizes, files and conditions",
+    )
     p.add_argument("--out", type=Path, help="folder for a comparison of the runs")
     add_data_options(p)
     p.set_defaults(command=evaluate.evaluate)

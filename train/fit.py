@@ -19,6 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
+from tqdm import tqdm
 
 from train import data, evaluate, features, leaks, metrics, models, run
 from train.chain.read import read_photo
@@ -34,7 +35,7 @@ FINE_TUNE_EPOCHS = 10
 FINE_TUNE_RATE = 1e-5
 HEAD_EPOCHS = 100  # On cached features, an epoch takes a moment; early stopping ends it.
 PROBE_C = 0.003  # Inverse of the regression's L2 penalty: weak enough to fit, strong enough to leave more to learn.
-PROBE_IMAGES = 3000  # As many as the regression of some hundred features needs; their features take minutes.
+PROBE_IMAGES = 3000  # As many as the regression of some thousand features needs.
 DIVERGED = "Start anew with a lower --learning-rate, or with --clip-norm 1."
 NETWORK = ("filters", "dense_units", "dropout")  # Those that `models.custom` takes.
 SAME = ("model", "options", "backbone", "teacher", "dataset")  # What a resumed training must not change.
@@ -139,13 +140,16 @@ def fit(args: argparse.Namespace) -> None:
         )
     else:
         if args.model in models.TEXTURE_NETWORKS and not begun:
-            start_linear(model, training, size, read)
+            start_linear(model, images(0).take(math.ceil(PROBE_IMAGES / args.batch_size)))
         train_epochs(learner, images, validation_images, steps, out, args)
     if args.unfreeze:
         unfreeze(model, args.unfreeze)
         train_epochs(model, images, validation_images, steps, out / "fine-tune", args, fine_tune=True)
 
-    temperature = calibrate(model, validation, validation_images)
+    # Pictures as training saw them: on untouched files alone, a network is surer than it may be elsewhere.
+    world = data.Augmentation(args.flip, degrade=args.degrade)
+    degraded = data.batches(validation, evaluate.BATCH, size, read, (args.seed, 0), world)
+    temperature = calibrate(model, degraded if args.degrade else validation_images)
     run.save_model(model, out / run.MODEL)
     run.write_json(out / run.CONFIG, run.read_json(out, run.CONFIG) | {"temperature": temperature})
     splits = tuple(dict.fromkeys(photo.split for photo in measured))
@@ -216,36 +220,33 @@ def start_of(name: str, backbone_weights: Path | None) -> str | dict | None:
     return {"file": backbone_weights.name, "sha256": run.sha256(backbone_weights)}
 
 
-def start_linear(
-    model: keras.Model, training: list[data.Photo], size: int, read: Callable[[str], np.ndarray]
-) -> None:
-    """Standardize the features over training photos and let a logistic regression of them be the last layer.
+def start_linear(model: keras.Model, training: tf.data.Dataset) -> None:
+    """Standardize the features over training images and let a logistic regression of them be the last layer.
 
     Trained on from there, the features change less than from a random last layer, and serve new sources better
     (Kumar et al., "Fine-Tuning can Distort Pretrained Features", 2022, arXiv:2202.10054).
+
+    Args:
+        model: changed in place.
+        training: batches as training feeds them, crops and degraded pictures included: standardized over others, some
+            features of a sharpened or noisy picture lie so far out that they decide alone.
     """
-    some = data.balanced_subset(training, min(PROBE_IMAGES, 2 * min(np.bincount([p.label for p in training]))))
-    of_photos = models.features_of(model).predict(data.batches(some, evaluate.BATCH, size, read))
-    labels = data.labels_of(some)[:, 0]
-    mean, variance = of_photos.mean(axis=0), of_photos.var(axis=0)
-    standardized = (of_photos - mean) / np.sqrt(variance + models.STANDARDIZE_EPSILON)
-    regression = LogisticRegression(C=PROBE_C, max_iter=500).fit(standardized, labels)
-    accuracy = regression.score(standardized, labels)
+    features = models.features_of(model)
+    seen = [(features.predict_on_batch(pixels), labels.numpy()[:, 0]) for pixels, labels in tqdm(training, "features")]
+    of_images, labels = map(np.concatenate, zip(*seen))
+    mean, variance = of_images.mean(axis=0), of_images.var(axis=0)
+    standardized = (of_images - mean) / np.sqrt(variance + models.STANDARDIZE_EPSILON)
+    regression = LogisticRegression(C=PROBE_C, max_iter=500).fit(standardized, np.round(labels))
+    accuracy = regression.score(standardized, np.round(labels))
     print(f"logistic regression of {len(mean)} features: training accuracy {accuracy:.3f}")
     models.set_start(model, mean, variance, regression.coef_[0], regression.intercept_[0])
 
 
-def calibrate(model: keras.Model, validation: list[data.Photo], batches: tf.data.Dataset) -> float:
-    """Fit a temperature on validation, make it part of ``model``'s last layer, and return it.
-
-    Raises:
-        run.RunError: the network's answers tell nothing about validation.
-    """
-    labels = data.labels_of(validation)[:, 0]
-    try:
-        temperature = metrics.fit_temperature(labels, model.predict(batches)[:, 0].astype(float))
-    except ValueError as error:
-        raise run.RunError(f"On validation, {error}: nothing was learned. {DIVERGED}") from None
+def calibrate(model: keras.Model, validation: tf.data.Dataset) -> float:
+    """Fit a temperature on batches of validation, make it part of ``model``'s last layer, and return it."""
+    answers = [(labels.numpy()[:, 0], model.predict_on_batch(pixels)[:, 0]) for pixels, labels in validation]
+    labels, p_real = map(np.concatenate, zip(*answers))
+    temperature = metrics.fit_temperature(labels, p_real.astype(float))
     models.scale_logit(model, 1 / temperature)
     return temperature
 

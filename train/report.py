@@ -18,7 +18,7 @@ PICTURES = {  # File in plots/: alternative text, caption.
     "roc": ("ROC curves", "Fakes found against real photos called fake, over all thresholds."),
     "confusion-test": ("Confusion matrix", "Verdicts on the test images, at the threshold."),
     "reliability-test": ("Reliability diagram", "Of the photos given one P(real), how many are real."),
-    "robustness": ("Heat map of ROC AUC", "ROC AUC on test images made smaller and compressed again."),
+    "robustness": ("Heat maps and bars of shares judged right", "Share judged right in other sizes, files and conditions."),
 }
 
 
