@@ -6,10 +6,11 @@ from typing import TypedDict
 
 import numpy as np
 
-from chain import faces
+from chain.faces import FACTS
+from chain.read import PhotoError, read_photo
+from chain.verdict import face_views
 from detector import Detector, Verdict
 from uploads import Picture
-from chain.read import PhotoError, read_photo
 
 
 class PhotoVerdict(Verdict):
@@ -71,17 +72,16 @@ def judge(detector: Detector, picture: Picture) -> Judgement:
     """
     pixels = read_photo(picture.read())
     p_real, evidence = detector.look(pixels)
-    found, (height, width) = faces.find_faces(pixels), pixels.shape[:2]
-    small = faces.situation(found, width, height) == "small"
-    crop = faces.aligned_crop(pixels, found[0]) if small else None
+    views = face_views(pixels)
+    crop = views[0].pixels if views and not views[0].as_is else None
     return Judgement(
         pixels,
         detector.verdict(p_real),
         evidence,
-        faces.count(found),
-        faces.advice(found, width, height),
+        len(views),
+        views[0].advice if views else FACTS["advice"]["none"],
         crop,
-        detector.verdict(detector.look(crop)[0]) if small else None,
+        None if crop is None else detector.verdict(detector.look(crop)[0]),
     )
 
 
