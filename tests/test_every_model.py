@@ -11,7 +11,6 @@ from conftest import draw, encode, finish, free_port, train_command, write_datas
 from PIL import Image
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 
 import train.__main__ as train
 from train import conditions, data, evaluate, features, fit, leaks, models, plots, robustness, run
