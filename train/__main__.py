@@ -16,11 +16,12 @@
 
 import argparse
 import math
-import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from train.quiet import import_tensorflow
+
+import_tensorflow()
 
 from train import (  # noqa: E402
     cache,
