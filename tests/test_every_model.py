@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -77,7 +78,7 @@ def xception(dataset, backbone_weights, tmp_path_factory):
 
 def test_a_head_may_train_long_and_the_run_says_what_it_started_from(xception, backbone_weights):
     config = run.read_json(xception, "config.json")
-    assert (config["epochs"], config["input_size"]) == (100, 256)
+    assert (config["options"]["epochs"], config["input_size"]) == (100, 256)
     assert len(run.read_csv(xception / "history.csv")) < 100
     digest = hashlib.sha256(backbone_weights.read_bytes()).hexdigest()
     assert config["start"] == {"file": "random.weights.h5", "sha256": digest}
@@ -256,6 +257,32 @@ def test_interrupted_feature_caching_goes_on(dataset, monkeypatch, tmp_path):
     chunks[1].unlink()
     np.testing.assert_allclose(features.compute(extractor, photos), whole, atol=1e-5)
     assert chunks[1].exists() and chunks[0].stat().st_mtime_ns == kept
+
+
+def test_calls_at_once_share_the_features(dataset, monkeypatch, tmp_path):
+    monkeypatch.setenv("DEEPFACEDETECT_CACHE", str(tmp_path))
+    photos = data.load_checked(dataset, ("test",))
+    model = models.custom((2,), 2)
+    monkeypatch.setattr(features, "CHUNK", 3)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda _: features.compute(model, photos), range(2))
+    np.testing.assert_array_equal(one, other)
+    assert sorted(path.name for path in tmp_path.glob("custom-*/*")) == ["0000000.npy", "0000003.npy", "0000006.npy"]
+    pixels = data.read_photo(photos[0].path)[None].astype("float32")
+    expected = [np.asarray(model(view))[0] for view in (pixels, pixels[:, :, ::-1])]
+    np.testing.assert_allclose(one[0], expected, atol=1e-5)
+
+
+def test_features_of_another_preprocessing_or_topology_are_others():
+    """Weights alone don't tell: these networks have the same, or none."""
+
+    def network(scale, pool=keras.layers.GlobalAveragePooling2D):
+        pixels = keras.Input((None, None, 3))
+        return keras.Model(pixels, pool()(keras.layers.Rescaling(scale)(pixels)))
+
+    assert features.topology_hash(network(2)) == features.topology_hash(network(2))  # Whatever Keras calls the layers.
+    others = (network(2), network(3), network(2, keras.layers.GlobalMaxPooling2D))
+    assert len({features.topology_hash(other) for other in others}) == 3
 
 
 def test_without_network_or_file_one_line_says_both_ways_out(dataset, tmp_path):
