@@ -2,14 +2,17 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import keras
 import numpy as np
 import pytest
-from conftest import finish, train_command
+from conftest import ROOT, finish, train_command
 from PIL import Image
 
 from train import __main__, fit, run
@@ -178,3 +181,30 @@ def test_a_missing_run_or_dataset_is_one_line(trained, tmp_path):
     assert "nothing holds no model.keras; finish it with" in output
     output = finish(train_command("evaluate", trained, "--data", tmp_path / "nowhere"), status=2)
     assert "nowhere: no such folder or zip" in output
+
+
+@pytest.mark.parametrize("command", [("predict", "--help"), ("evaluate", "--help")])
+def test_a_command_prints_its_answer_alone(command):
+    process = train_command(*command, stderr=subprocess.PIPE)
+    output, error = process.communicate(timeout=600)
+    assert output.startswith(f"usage: python -m train {command[0]}") and error == ""
+
+
+def test_what_is_no_notice_is_passed_on(tmp_path):
+    (tmp_path / "tensorflow.py").write_text(
+        "import os\n"
+        "os.write(2, b'E0000 cuda_dnn.cc:8579] Unable to register cuDNN factory: Attempting to\\n')\n"
+        "os.write(2, b'E0000 something.cc:1] disk on fire\\n')\n"
+        "raise ImportError('libfoo.so is missing')\n"
+    )
+    command = [sys.executable, "-c", "from train.quiet import import_tensorflow; import_tensorflow()"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": tmp_path}, capture_output=True, text=True)
+    assert "disk on fire" in done.stderr and "libfoo.so is missing" in done.stderr and "cuDNN" not in done.stderr
+
+
+def test_evaluate_without_images_is_one_line(trained, tmp_path, capsys):
+    for name in ("real", "fake"):
+        for split in ("valid", "test"):
+            (tmp_path / split / name).mkdir(parents=True)
+    assert __main__.main(["evaluate", str(trained), "--data", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.endswith("error: split valid: the class fake has no readable image.\n")

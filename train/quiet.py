@@ -9,6 +9,7 @@ import re
 import sys
 import tempfile
 
+DRIVERS = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg")  # Of NVIDIA's cards; the last in Windows' Linux.
 NOTICES = re.compile(
     rb"Unable to register cu\w+ factory|computation placer already registered|before absl::InitializeLog\(\)"
     rb"|This TensorFlow binary is optimized|To enable the following instructions"
@@ -17,7 +18,8 @@ NOTICES = re.compile(
 
 def import_tensorflow() -> None:
     """Import it with standard error held back, then write what is no notice there."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Where there is no graphics card, it is no error that none could be started.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if any(map(os.path.exists, DRIVERS)) else "3")
     sys.stderr.flush()
     terminal = os.dup(2)
     with tempfile.TemporaryFile() as held:

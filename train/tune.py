@@ -181,7 +181,7 @@ def attempt(
         return data.batches(training, batch_size, size, read, (seed, epoch), augmentation)
 
     if name in models.TEXTURE_NETWORKS:
-        fit.start_linear(model, training, size, read)
+        fit.start_linear(model, training_batches(0).take(math.ceil(fit.PROBE_IMAGES / batch_size)))
     learner.compile(
         optimizer=OPTIMIZERS[settings["optimizer"]](settings["learning_rate"]),
         loss="binary_crossentropy",
