@@ -251,7 +251,7 @@ def test_interrupted_feature_caching_goes_on(dataset, monkeypatch, tmp_path):
     photos = data.load_checked(dataset, ("test",))
     monkeypatch.setattr(features, "CHUNK", 3)
     whole = features.compute(extractor, photos)
-    chunks = sorted(tmp_path.glob(f"xception-256-*-{features.weights_hash(extractor)}-*/*.npy"))
+    chunks = sorted(tmp_path.glob(f"xception-256-*-{features.weights_hash(extractor)}-*/*.npz"))
     assert len(chunks) == 3
     kept = chunks[0].stat().st_mtime_ns
     chunks[1].unlink()
@@ -267,7 +267,7 @@ def test_calls_at_once_share_the_features(dataset, monkeypatch, tmp_path):
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(lambda _: features.compute(model, photos), range(2))
     np.testing.assert_array_equal(one, other)
-    assert sorted(path.name for path in tmp_path.glob("custom-*/*")) == ["0000000.npy", "0000003.npy", "0000006.npy"]
+    assert sorted(path.name for path in tmp_path.glob("custom-*/*")) == ["0000000.npz", "0000003.npz", "0000006.npz"]
     pixels = data.read_photo(photos[0].path)[None].astype("float32")
     expected = [np.asarray(model(view))[0] for view in (pixels, pixels[:, :, ::-1])]
     np.testing.assert_allclose(one[0], expected, atol=1e-5)
@@ -452,7 +452,7 @@ def test_training_images_are_not_measured_on(trained, dataset, tmp_path, capsys)
     before = (trained / "metrics.json").read_text()
     assert train.main([*arguments, "--extra", f"more={dataset / 'train/real'}"]) == 2
     error = capsys.readouterr().err
-    assert f"{trained} was trained on 12 of the 12 images, so figures would be too good" in error
+    assert f"{trained} was trained on 12 of the 12 images: figures would be too good" in error
     assert "or pass --allow-duplicates" in error and (trained / "metrics.json").read_text() == before
 
     (tmp_path / "real").mkdir()
@@ -482,7 +482,7 @@ def test_the_report_shows_figures_and_says_what_was_not_trained(trained, xceptio
     at = run.read_json(trained, "metrics.json")["splits"]["test"]["at_threshold"]
     assert f"{at['accuracy']:.1%}\N{NO-BREAK SPACE}(" in page
     assert "not trained here" not in page and "resnet50" not in page
-    assert "4 real and 4 fake test images of dataset0 (content " in page and "would be right on 50%" in page
+    assert "4 real and 4 fake test images of dataset0 (content " in page and "is right on 50%" in page
     assert page.count("data:image/png;base64,") >= 8
     assert "http" not in page.replace("http-equiv", "")
 

@@ -20,7 +20,7 @@ from train import __main__, fit, run
 
 def test_a_run_folder_holds_everything(trained, dataset):
     assert {path.name for path in trained.iterdir()} == {
-        "model.keras", "config.json", "history.csv", "metrics.json", "scores-valid.csv", "scores-test.csv", "learnt.npz",
+        "model.keras", "config.json", "history.csv", "metrics.json", "learnt.npz", "scores-valid.csv", "scores-test.csv",
         "plots", "checkpoints",
     }  # fmt: skip
     plots = {path.name for path in (trained / "plots").iterdir()}
@@ -89,7 +89,8 @@ def test_a_changed_option_is_refused(trained, dataset, capsys, options, sentence
 
 def test_other_images_or_another_network_are_no_resumption(trained, dataset, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("tensorflow.config.experimental.enable_op_determinism", lambda: None)
-    command = ["fit", "custom", "--data", str(dataset / "train"), "--split-seed", "0", "--out", str(trained), "--resume"]
+    command = ["fit", "custom", "--data", str(dataset / "train"), "--split-seed", "0", "--out", str(trained)]
+    command.append("--resume")
     assert __main__.main(command) == 2
     assert "was begun with --split-seed None, not 0" in capsys.readouterr().err
     command = ["fit", "custom_histogram", "--data", str(dataset), "--out", str(trained), "--resume"]
@@ -109,7 +110,7 @@ def test_nothing_is_resumed_or_overwritten_where_no_training_is(dataset, tmp_pat
     assert __main__.main(command) == 2
     assert "already holds a network, ensemble; pass another --out." in capsys.readouterr().err
     assert __main__.main([*command, "--resume"]) == 2
-    assert "was not begun by this version's `fit`" in capsys.readouterr().err
+    assert "was not begun by `fit` as it is now" in capsys.readouterr().err
     assert (tmp_path / "run/model.keras").read_bytes() == b"a network"
 
 

@@ -89,7 +89,7 @@ def rate(text: str) -> float:
 
 def add_data_options(p: argparse.ArgumentParser) -> None:
     """What each command that reads a dataset takes."""
-    p.add_argument("--split-seed", type=seed, metavar="N", help="divide a dataset that has no splits, always alike for N")
+    p.add_argument("--split-seed", type=seed, metavar="N", help="divide a dataset that has no splits, alike for each N")
     p.add_argument(
         "--allow-duplicates",
         action="store_true",
@@ -124,10 +124,10 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="DIR[:WEIGHT]",
-        help="more images, fake/ and real/ or these in train/ and valid/, each shown WEIGHT times an epoch (default: 1)",
+        help="more images, fake/ and real/ or these in train/ and valid/, each WEIGHT times an epoch (default: 1)",
     )
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
-    p.add_argument("--train-size", type=count, metavar="N", help="train on N images alone, an even number, half of each class")
+    p.add_argument("--train-size", type=count, metavar="N", help="train on N images alone, half of each class")
     p.add_argument(
         "--epochs",
         type=count,

@@ -35,14 +35,13 @@ def evaluate(args: argparse.Namespace) -> None:
     """
     trained, untrained = sort_out(args.run)
     splits = tuple(dict.fromkeys(("valid", args.split)))
-    photos = data.load_checked(
-        args.data, splits, allow_duplicates=args.allow_duplicates, split_seed=args.split_seed
-    )
+    photos = data.load_checked(args.data, splits, allow_duplicates=args.allow_duplicates, split_seed=args.split_seed)
     name_of_data = args.data.resolve().name
     sources = {name: data.check_source(folder) for name, folder in args.extra}
     more_validation = [photo for folder in args.valid for photo in data.check_source(folder)]
+    pictures = data.check_source(args.robustness) if args.robustness else []
     for folder in trained:
-        for of_one in (photos, *sources.values()):
+        for of_one in (photos, more_validation, pictures, *sources.values()):
             leaks.check(folder, of_one, args.allow_duplicates)
     measured = []
     for folder in trained:
@@ -53,7 +52,6 @@ def evaluate(args: argparse.Namespace) -> None:
             figures.setdefault("extra", {})[name] = measure_source(folder, name, model, of_source, figures, args.as_is)
             print(source_line(name, figures["extra"][name]))
         if args.robustness:
-            pictures = data.check_source(args.robustness)
             found = robustness.measure(model, pictures, figures["threshold"])
             figures["robustness"] = {"dataset": identity(pictures, args.robustness.resolve().name)} | found
             plots.robustness(found, folder / run.PLOTS)

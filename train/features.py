@@ -4,9 +4,7 @@ A frozen backbone's pooled features, for its head to learn from; or a teacher's 
 """
 
 import hashlib
-import os
 import re
-import tempfile
 
 import keras
 import numpy as np
@@ -60,19 +58,16 @@ def compute(model: keras.Model, photos: list[data.Photo]) -> np.ndarray:
     images = hashlib.sha256("".join(photo.sha256 for photo in photos).encode()).hexdigest()[:16]
     name = f"{model.name}-{size}-{topology_hash(model)}-{weights_hash(model)}-{images}-{CHUNK}"
     folder = cache.folder() / name
-    folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, len(photos), CHUNK)
-    missing = [start for start in starts if not (folder / f"{start:07d}.npy").exists()]
+    missing = [start for start in starts if not (folder / f"{start:07d}.npz").exists()]
     # One pass over all that is missing; only the last chunk can be short, so each batch is a chunk.
     pixels = data.batches([photo for start in missing for photo in photos[start : start + CHUNK]], CHUNK, size)
     chunks = zip(missing, pixels) if missing else ()
     for start, (views, _) in tqdm(chunks, total=len(missing), desc=f"{model.name} answers", unit="chunk"):
         views = np.asarray(views)
         both = [model.predict_on_batch(view) for view in (views, views[:, :, ::-1])]
-        with tempfile.NamedTemporaryFile(dir=folder, suffix=".partial", delete=False) as partial:
-            np.save(partial, np.stack(both, axis=1))
-        os.replace(partial.name, folder / f"{start:07d}.npy")
-    return np.concatenate([np.load(folder / f"{start:07d}.npy") for start in starts])
+        cache.save(folder / f"{start:07d}.npz", views=np.stack(both, axis=1))
+    return np.concatenate([np.load(folder / f"{start:07d}.npz")["views"] for start in starts])
 
 
 def batches(

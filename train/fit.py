@@ -86,14 +86,14 @@ def options_of(args: argparse.Namespace) -> Options:
         if (out / run.HISTORY).exists():
             raise run.RunError(f"{out} already holds a training: pass --resume, or another --out.")
         if (out / run.MODEL).exists():
-            raise run.RunError(f"{out} already holds a network, {before.get('model', 'of another kind')}; pass another --out.")
+            raise run.RunError(f"{out} already holds a network, {before.get('model', 'unknown')}; pass another --out.")
         given.setdefault("epochs", HEAD_EPOCHS if args.model in models.BACKBONES else EPOCHS)
         return Options(**given)
     if not before:
         raise run.RunError(f"{out} holds no training to resume; leave out --resume.")
     kept = {name: before[name] for name in ("epochs", "patience") if name in before} | before.get("options", {})
     if not kept.keys() <= {*names} or not kept.get("epochs"):  # Options that were added since then have their defaults.
-        raise run.RunError(f"{out} was not begun by this version's `fit`, so it can't be resumed; choose another --out.")
+        raise run.RunError(f"{out} was not begun by `fit` as it is now, so it can't be resumed; choose another --out.")
     kept = dataclasses.asdict(Options(**kept))
     for name, value in given.items():
         if value != kept[name]:
