@@ -500,7 +500,7 @@ def test_a_report_needs_figures(tmp_path, capsys):
     assert "has no test figures; run `python -m train evaluate" in capsys.readouterr().err
 
 
-def test_a_learning_curve_orders_its_runs(trained, dataset, tmp_path):
+def test_a_learning_curve_orders_its_runs(trained, dataset, tmp_path, capsys):
     small = tmp_path / "small"
     options = ("--data", dataset, "--out", small, "--epochs", 1, "--train-size", 8)
     finish(train_command("fit", "custom", *options))
@@ -510,6 +510,12 @@ def test_a_learning_curve_orders_its_runs(trained, dataset, tmp_path):
     assert [row["images"] for row in rows] == [8, 24]
     assert all(row["low"] <= row["accuracy"] <= row["high"] for row in rows)
     assert (tmp_path / "curve/learning-curve.png").exists()
+
+    figures = run.read_json(small, "metrics.json")
+    figures["splits"]["test"]["dataset"]["sha256"] = "other"
+    run.write_json(small / "metrics.json", figures)
+    assert train.main(["learning-curve", str(trained), str(small), "--out", str(tmp_path / "curve")]) == 2
+    assert "custom and small were measured on different test images" in capsys.readouterr().err
 
 
 def test_larger_subsets_hold_smaller_ones(dataset):
