@@ -163,7 +163,7 @@ def check_a_photo(detectors: dict[str, Detector]) -> None:
                     show_example(HERE / "examples" / name, title, photo)
         with gr.Column():
             verdict = gr.HTML(views.notice(INVITATION), elem_id="verdict", js_on_load=ANNOUNCED, min_height=150)
-            with_evidence = any(detector.has_evidence for detector in detectors.values())
+            with_evidence = any(detector.info["evidence"] for detector in detectors.values())
             with gr.Accordion("Where it looks fake", open=True, visible=with_evidence):
                 evidence = gr.HTML(NOTHING)
                 cover = gr.Slider(0, 1, value=0.6, step=0.05, label="Strength of the map")
@@ -231,7 +231,7 @@ def how_it_works(detectors: dict[str, Detector]) -> None:
     text = text.replace("{learnt_from}", "\n\n".join(learnt)).replace("{links}", links())
     before, after = text.split("{architecture}")
     gr.Markdown(before)
-    gr.HTML("".join(charts.architecture(name, detector.layers) for name, detector in detectors.items()))
+    gr.HTML("".join(charts.architecture(name, detector.info["layers"]) for name, detector in detectors.items()))
     gr.Markdown(after)
 
 
@@ -257,7 +257,7 @@ def build(folder: Path) -> gr.Blocks:
     infos = [json.loads((path / DETECTOR).read_text()) for path in folders.values()]
     detectors = {name: Detector(path) for name, path in folders.items() if (path / MODEL).exists()}
     if not detectors:
-        raise FileNotFoundError(f"{folder} has no {MODEL}; make one with `python -m export convert --format keras`.")
+        raise FileNotFoundError(f"{folder} has no {MODEL}; make one with `python -m export convert --format tflite`.")
     with gr.Blocks(title="DeepFaceDetect", analytics_enabled=False, delete_cache=(CLEAN_EVERY, KEEP)) as app:
         gr.Markdown(f"# DeepFaceDetect\nIs this face a photograph, or did StyleGAN make it?\n\n{links()}")
         with gr.Tabs():
