@@ -6,7 +6,6 @@ import json
 import os
 import threading
 from pathlib import Path
-from typing import TypedDict
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -16,19 +15,7 @@ from resize import resize
 
 MODEL = "model.tflite"
 DETECTOR = "detector.json"
-UNSURE = "unsure"
 THREADS = 2  # For one photo: a free Space has two cores.
-
-
-class Verdict(TypedDict):
-    """What a detector says of one photo."""
-
-    verdict: str  # "real", "fake" or "unsure".
-    p_real: float  # 0..1
-    p_fake: float  # 1 - p_real
-    unsure: bool  # P(real) lies in the band where the detector's word is not good enough.
-    threshold: float  # P(real) at and above which a photo is called real.
-    model: str  # The detector's name.
 
 
 def models_folder() -> Path:
@@ -119,16 +106,3 @@ class Detector:
             outputs = [self._network.get_tensor(output["index"]) for output in self._network.get_output_details()]
         by_rank = {output.ndim: output[0] for output in outputs}
         return float(by_rank[2][0]), by_rank[4][..., 0] if 4 in by_rank else None
-
-    def verdict(self, p_real: float) -> Verdict:
-        """Put P(real), 0..1, into words by the thresholds of detector.json."""
-        band = self.info.get("unsure")
-        unsure = bool(band and band["low"] <= p_real < band["high"])
-        return {
-            "verdict": UNSURE if unsure else self.info["classes"][p_real >= self.info["threshold"]],
-            "p_real": p_real,
-            "p_fake": 1 - p_real,
-            "unsure": unsure,
-            "threshold": self.info["threshold"],
-            "model": self.info["name"],
-        }
