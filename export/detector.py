@@ -6,7 +6,7 @@ import keras
 
 from train import run
 from train.chain.read import FORMATS, MAX_PIXELS
-from train.spec import CLASS_NAMES, RESIZE, SCALE, WORDS
+from train.spec import CLASS_NAMES, RESIZE, SCALE, SCOPE, WORDS
 
 DETECTOR = "detector.json"
 TFLITE = "model.tflite"
@@ -24,7 +24,7 @@ def describe(source: Path, precision: str, folder: Path, model: keras.Model) -> 
     Returns:
         classes (the index is the label; the model's output of rank 2 is P of the last), evidence (whether it has an
         output of rank 4 too, see `export.evidence`), parameters (how many numbers P(real) takes), layers (of those that
-        P(real) takes, see `describe_layers`), words (verdicts for people),
+        P(real) takes, see `describe_layers`), words (verdicts for people), scope (said beside each),
         input (what the graph does to raw pixels, and which files a reader accepts), threshold, unsure
         (the band of P(real) around it), temperature (part of the graph already), metrics of each evaluated
         split, extra and robustness where they were measured, provenance, files {name: sha256}.
@@ -42,6 +42,7 @@ def describe(source: Path, precision: str, folder: Path, model: keras.Model) -> 
         "name": config["model"],
         "classes": list(CLASS_NAMES),
         "words": WORDS,
+        "scope": SCOPE,
         "evidence": len(model.outputs) > 1,
         "parameters": judging.count_params(),
         "layers": describe_layers(judging),

@@ -190,6 +190,14 @@ def browser(playwright):
     chromium.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """Nothing that the tests work out lands in the user's own cache, or comes from there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEEPFACEDETECT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory) -> Path:
     """A small dataset that the custom CNN learns at once: 12 training, 4 validation and 4 test images a class."""

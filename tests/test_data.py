@@ -1,35 +1,18 @@
 """Finding, checking and feeding a dataset."""
 
+import collections
+import dataclasses
 import json
+import os
 import shutil
-import zipfile
 
 import numpy as np
 import pytest
 from conftest import draw, encode, write_dataset
 from PIL import Image
 
-from train import data
+from train import __main__, data
 from train.chain.read import read_photo
-
-
-def test_the_kaggle_zip_and_its_folder_are_found(tmp_path):
-    write_dataset(tmp_path / "archive/real_vs_fake/real-vs-fake", {"train": 1, "valid": 1, "test": 1})
-    archive = shutil.make_archive(str(tmp_path / "kaggle"), "zip", tmp_path / "archive")
-    for root in (tmp_path / "archive", tmp_path / "archive/real_vs_fake", tmp_path / "kaggle.zip"):
-        splits = data.find_splits(root)
-        assert list(splits) == ["train", "valid", "test"]
-        photos = data.list_photos(splits["train"], "train")
-        assert [(photo.path.split("/")[-2], photo.label) for photo in photos] == [("fake", 0), ("real", 1)]
-    assert zipfile.is_zipfile(archive)
-
-
-def test_what_is_no_dataset_is_refused(tmp_path):
-    with pytest.raises(data.DataError, match="set: no such folder or zip"):
-        data.find_splits(tmp_path / "set")
-    (tmp_path / "set/train/cats").mkdir(parents=True)
-    with pytest.raises(data.DataError, match="set: no train/valid/test folder with fake and real folders"):
-        data.find_splits(tmp_path / "set")
 
 
 def test_unreadable_files_are_listed_skipped_and_counted(tmp_path, capsys):
@@ -57,6 +40,95 @@ def test_one_image_in_two_splits_is_refused_unless_allowed(tmp_path, capsys):
         data.load_checked(root, ("train", "valid"))
     assert "train/real/000.jpg" in str(refused.value) and "valid/real/copy.jpg" in str(refused.value)
     assert len(data.load_checked(root, ("train", "valid"), allow_duplicates=True)) == 9
+
+
+def test_one_image_in_both_classes_is_refused(tmp_path):
+    root = write_dataset(tmp_path, {"train": 2})
+    shutil.copy(root / "train/real/000.jpg", root / "train/fake/copy.jpg")
+    with pytest.raises(data.DataError, match="1 images stand in both classes, so one of the two labels is wrong"):
+        data.load_checked(root, ("train",))
+    assert len(data.load_checked(root, ("train",), allow_duplicates=True)) == 5
+
+
+def test_an_empty_split_is_refused_before_anything_is_trained(tmp_path):
+    root = write_dataset(tmp_path, {"train": 1, "valid": 1})
+    for name in ("real", "fake"):
+        (root / "test" / name).mkdir(parents=True)
+    with pytest.raises(data.DataError, match="split test: the class fake has no readable image"):
+        data.load_checked(root, ("train", "valid"), optional=("test",))
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        lambda image: encode(image, "JPEG", quality=40),
+        lambda image: encode(image.resize((128, 128)), "PNG"),
+        lambda image: encode(image.crop((12, 12, 244, 244)), "JPEG", quality=85),
+    ],
+)
+def test_a_copy_of_other_quality_size_or_cut_raises_a_warning(tmp_path, capsys, copy):
+    root = write_dataset(tmp_path, {"train": 2, "valid": 2}, size=256)
+    data.load_checked(root, ("train", "valid"))
+    assert "look like training images" not in capsys.readouterr().err
+    (root / "valid/real/copy.jpg").write_bytes(copy(Image.open(root / "train/real/000.jpg")))
+    data.load_checked(root, ("train", "valid"))
+    error = capsys.readouterr().err
+    assert "WARNING: 1 images of other splits look like training images, cut or stored again" in error
+    assert f"{root}/train/real/000.jpg = {root}/valid/real/copy.jpg" in error
+
+
+def test_imbalance_raises_a_warning(tmp_path, capsys):
+    root = write_dataset(tmp_path, {"train": 8})
+    for index in range(1, 8):
+        (root / f"train/real/{index:03d}.jpg").unlink()
+    data.load_checked(root, ("train",))
+    assert "WARNING: split train is out of balance, 8 fake and 1 real" in capsys.readouterr().err
+
+
+def test_what_is_no_file_is_one_unreadable_photo_each(tmp_path, capsys):
+    root = write_dataset(tmp_path, {"train": 2})
+    (root / "train/real/folder.jpg").mkdir()
+    (root / "train/real/gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    assert len(data.load_checked(root, ("train",))) == 4
+    assert f"skipped {root}/train/real/gone.jpg: It can't be read (No such file or directory)." in capsys.readouterr().err
+
+
+def test_a_file_is_read_once_and_again_after_a_change(tmp_path, monkeypatch):
+    root = write_dataset(tmp_path / "set", {"train": 2})
+    read = []
+    inspect = data.inspect
+    monkeypatch.setattr(data, "inspect", lambda photo: read.append(photo.path) or inspect(photo))
+    first = data.scan(data.list_photos(root / "train", "train"))
+    assert len(read) == 4
+    again = data.scan(data.list_photos(root / "train", "valid"))
+    assert len(read) == 4 and [data.dataclasses.replace(photo, split="train") for photo in again] == first
+
+    path = root / "train/real/001.jpg"
+    before = path.stat()
+    content = encode(draw(64, 64, 77), "JPEG", quality=75)
+    path.write_bytes(content + bytes(max(0, before.st_size - len(content))))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # The time is set back, as copying tools do.
+    changed = data.scan(data.list_photos(root / "train", "train"))
+    assert read[4:] == [str(path)]
+    assert [one.path for one, other in zip(first, changed) if one != other] == [str(path)]
+
+
+def test_a_broken_cache_costs_a_line_and_no_more(tmp_path, monkeypatch, capsys):
+    root = write_dataset(tmp_path / "set", {"train": 1})
+    monkeypatch.setenv("DEEPFACEDETECT_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache/files.db").write_bytes(b"no database" * 100)
+    assert len(data.load_checked(root, ("train",))) == 2
+    assert "files.db can't be used" in capsys.readouterr().err
+
+
+def test_clean_empties_the_cache(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DEEPFACEDETECT_CACHE", str(tmp_path / "cache"))
+    data.load_checked(write_dataset(tmp_path / "set", {"train": 1}), ("train",))
+    assert (tmp_path / "cache/files.db").exists()
+    assert __main__.main(["clean"]) == 0
+    assert not (tmp_path / "cache").exists() and (tmp_path / "set").exists()
+    assert "1 files deleted" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -132,7 +204,7 @@ def test_flips_can_be_left_out(dataset):
     photos = data.list_photos(dataset / "train", "train")
     flipped = images_of(data.batches(photos, 7, training_seed=(0, 0)))
     upright = images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=data.Augmentation(flip=False)))
-    order = np.random.default_rng((0, 0)).permutation(len(photos))
+    order = data.draw(photos, np.random.default_rng((0, 0)))
     np.testing.assert_array_equal(upright, images_of(data.batches([photos[i] for i in order], 7)))
     assert not np.array_equal(upright, flipped)
 
@@ -157,7 +229,7 @@ def test_crops_are_windows_of_the_photo(dataset):
     photos = data.list_photos(dataset / "train", "train")
     augmentation = data.Augmentation(flip=False, crop=100)
     crops = images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=augmentation))
-    order = np.random.default_rng((0, 0)).permutation(len(photos))
+    order = data.draw(photos, np.random.default_rng((0, 0)))
     wholes = images_of(data.batches([photos[i] for i in order], 7))
     corners = set()
     for crop, whole in zip(crops, wholes):
@@ -168,22 +240,35 @@ def test_crops_are_windows_of_the_photo(dataset):
     assert len(corners) > len(photos) / 2
 
 
-def test_a_share_of_the_images_is_compressed_once_more(dataset):
+def test_a_share_of_the_images_is_degraded(dataset):
     photos = data.list_photos(dataset / "train", "train")
     plain, some = (
-        images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=data.Augmentation(jpeg=share)))
+        images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=data.Augmentation(degrade=share)))
         for share in (0, 0.5)
     )
-    difference = np.abs(plain - some).mean((1, 2, 3))
-    assert 4 < (difference > 0).sum() < 20
-    assert difference.max() < 10
+    assert 4 < (np.abs(plain - some).mean((1, 2, 3)) > 0).sum() < 20
+
+
+def test_an_epoch_shows_each_image_as_often_as_its_weight_says(dataset):
+    photos = data.list_photos(dataset / "train", "train")
+    photos = [dataclasses.replace(photo, weight=2.5 if photo.label else 0.5) for photo in photos]
+    assert data.epoch_size(photos) == 36
+    times = np.bincount(data.draw(photos, np.random.default_rng(1)), minlength=24)
+    assert times.sum() == 36 and set(times[:12]) == {0, 1} and set(times[12:]) == {2, 3}
+
+
+def test_another_sources_splits_join_those_of_the_set(tmp_path, dataset):
+    photos = data.load_checked(dataset, ("valid",), [(dataset, 3.0)], allow_duplicates=True)
+    assert collections.Counter((photo.split, photo.weight) for photo in photos) == {
+        ("valid", 1.0): 8, ("train", 3.0): 24, ("valid", 3.0): 8,
+    }  # fmt: skip
 
 
 def test_other_labels_follow_the_images_too(dataset):
     photos = data.list_photos(dataset / "train", "train")
     soft = np.linspace(0.1, 0.9, len(photos), dtype="float32")[:, None]
     got = [float(label) for _, labels in data.batches(photos, 7, training_seed=(0, 0), labels=soft) for label in labels]
-    assert got == soft[np.random.default_rng((0, 0)).permutation(len(photos)), 0].tolist()
+    assert got == soft[data.draw(photos, np.random.default_rng((0, 0))), 0].tolist()
 
 
 def test_the_cache_says_its_size_and_changes_nothing(dataset, capsys):
@@ -207,5 +292,10 @@ def test_another_source_may_have_one_class_or_none(tmp_path, dataset):
     assert [photo.label for photo in data.check_source(tmp_path / "fakes")] == [0]
     assert [photo.label for photo in data.check_source(dataset / "test/real")] == [1] * 4
     assert [photo.label for photo in data.check_source(dataset / "test/fake")] == [0] * 4
-    with pytest.raises(data.DataError, match="no readable image"):
+    with pytest.raises(data.DataError, match="nothing: no such folder"):
         data.check_source(tmp_path / "nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(data.DataError, match="empty: no readable image in it"):
+        data.check_source(tmp_path / "empty")
+    with pytest.raises(data.DataError, match="fake and real stand deeper inside; pass the folder around them"):
+        data.check_source(dataset)  # All of it was taken for real photos.

@@ -7,20 +7,14 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from conftest import draw, finish, free_port, train_command
+from conftest import draw, encode, finish, free_port, train_command, write_dataset
+from PIL import Image
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 import train.__main__ as train
-from train import data, evaluate, features, fit, models, robustness, run
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DEEPFACEDETECT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+from train import data, evaluate, features, fit, leaks, models, robustness, run
 
 
 @pytest.mark.parametrize("name", models.BACKBONES)
@@ -181,10 +175,14 @@ def test_a_pupil_learns_its_teachers_answers_on_crops(trained, backbone_weights,
             ("vgg16", "--schedule", "cosine", "--warmup", 3, "--unfreeze", 1, "--fine-tune-epochs", 3),
             "--warmup 3 leaves none of 3 epochs",
         ),
-        (("vgg16", "--jpeg", 0.5), "--zoom and --jpeg work with --unfreeze alone."),
-        (("vgg16", "--zoom", 0.1), "--zoom and --jpeg work with --unfreeze alone."),
+        (("vgg16", "--degrade", 0.5), "--zoom and --degrade work with --unfreeze alone."),
+        (("vgg16", "--zoom", 0.1), "--zoom and --degrade work with --unfreeze alone."),
         (("custom", "--backbone-weights", "x.weights.h5"), "custom starts from random weights"),
-        (("custom", "--train-size", 1), "1 training image can't show both classes"),
+        (("custom", "--train-size", 7), "--train-size 7 can't be half of each class; take an even number."),
+        (("custom", "--filters", *[2] * 9), "9 --filters are too many"),
+        (("vgg16", "--fine-tune-rate", 1e-4), "--fine-tune-rate is of --unfreeze; pass that too."),
+        (("vgg16", "--fine-tune-epochs", 3), "--fine-tune-epochs is of --unfreeze; pass that too."),
+        (("vgg16", "--cache"), "--cache works with --unfreeze."),
     ],
 )
 def test_options_that_would_do_nothing_or_fail_are_refused(
@@ -196,6 +194,34 @@ def test_options_that_would_do_nothing_or_fail_are_refused(
     assert train.main(["fit", *map(str, options), "--data", str(dataset), "--out", str(tmp_path / "r")]) == 2
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--seed", "-1"),
+        ("--seed", 2**32),
+        ("--learning-rate", "nan"),
+        ("--learning-rate", 0),
+        ("--clip-norm", "-1"),
+        ("--unfreeze", "-3"),
+        ("--split-seed", "-1"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(options, capsys):
+    with pytest.raises(SystemExit):
+        train.main(["fit", "custom", "--data", "x", "--out", "y", *map(str, options)])
+    assert f"argument {options[0]}: invalid" in capsys.readouterr().err
+
+
+def test_a_training_that_diverges_ends_with_a_line_and_no_network(dataset, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("tensorflow.config.experimental.enable_op_determinism", lambda: None)
+    options = ["--data", str(dataset), "--epochs", "2", "--filters", "2", "--dense-units", "2", "--batch-size", "8"]
+    # The loss overflows in the first; the second's last layer saturates, so that all photos get one answer.
+    for name, extra in (("nan", ["--learning-rate", "1e30"]), ("flat", ["--learning-rate", "1e6", "--seed", "1"])):
+        assert train.main(["fit", "custom", *options, *extra, "--out", str(tmp_path / name)]) == 2
+        assert "Start anew with a lower --learning-rate" in capsys.readouterr().err
+        assert not (tmp_path / name / "model.keras").exists()
 
 
 def test_soft_labels_count_by_their_verdict():
@@ -343,13 +369,12 @@ def test_runs_are_compared_and_other_sources_and_degradations_measured(trained, 
         assert change["accuracy"]["difference"] == pytest.approx(difference, abs=1e-3)
     page = (tmp_path / "comparison/comparison.md").read_text()
     assert "xception - custom on both: accuracy" in page
-    untrained = [
+    [untrained] = [
         row
         for row in run.read_csv(tmp_path / "comparison/comparison.csv")
         if row["accuracy"] == "not trained here" and row.pop("images") == "test"
     ]
-    assert {row["run"] for row in untrained} == {*models.NAMES} - {"custom", "xception"}
-    assert all({*row.values()} == {row["model"], "not trained here", ""} for row in untrained)
+    assert {*untrained.values()} == {"resnet50", "not trained here", ""}  # Asked for; no other network was.
 
     figures = run.read_json(trained, "metrics.json")
     assert figures["extra"]["reals"]["images"] == {"real": 4} and "all" not in figures["extra"]["reals"]
@@ -360,12 +385,76 @@ def test_runs_are_compared_and_other_sources_and_degradations_measured(trained, 
     assert (trained / "plots/robustness.png").exists()
 
 
+def test_figures_of_another_threshold_go_with_their_scores(trained, dataset, tmp_path, capsys):
+    copied = shutil.copytree(trained, tmp_path / "custom", ignore=shutil.ignore_patterns("checkpoints"))
+    other = write_dataset(tmp_path / "other", {"valid": 6, "test": 3}, first_seed=500)
+    before = run.read_json(copied, "metrics.json")["splits"]
+    assert before["test"]["dataset"] == {"name": dataset.name} | data.fingerprint(data.load_checked(dataset, ("test",)))
+
+    assert train.main(["evaluate", str(copied), "--data", str(dataset), "--extra", f"more={other / 'test'}"]) == 0
+    figures = run.read_json(copied, "metrics.json")
+    assert figures["splits"].keys() == {"valid", "test"} and figures["extra"]["more"]["dataset"]["name"] == "more"
+
+    assert train.main(["evaluate", str(copied), "--data", str(other), "--split", "valid"]) == 0
+    figures = run.read_json(copied, "metrics.json")
+    assert figures["splits"].keys() == {"valid"} and "extra" not in figures
+    assert figures["splits"]["valid"]["dataset"]["counts"] == {"valid/fake": 6, "valid/real": 6}
+    assert {path.name for path in copied.glob("scores-*")} == {"scores-valid.csv"}
+    assert not (copied / "plots/confusion-test.png").exists()
+    capsys.readouterr()
+    assert train.main(["report", str(copied), "--out", str(tmp_path / "report.html")]) == 2
+    assert "has no test figures" in capsys.readouterr().err
+
+
+def test_runs_are_paired_by_what_they_judged_not_by_its_name(trained, tmp_path):
+    """Two sources with the same file names, other pictures; and one set with other names, the same pictures."""
+    folders = [tmp_path / name for name in ("first", "other", "renamed")]
+    for folder in folders:
+        folder.mkdir()
+    rows = [{"file": f"real/{i}.jpg", "class": "real", "p_real": i / 9, "sha256": f"a{i}"} for i in range(9)]
+    run.write_csv(folders[0] / "scores-test.csv", rows)
+    run.write_csv(folders[1] / "scores-test.csv", [row | {"sha256": "b" + row["sha256"]} for row in rows])
+    run.write_csv(folders[2] / "scores-test.csv", [row | {"file": "x" + row["file"]} for row in rows[::-1]])
+    [change] = evaluate.differences({folder: {"threshold": 0.5} for folder in folders}, "test")
+    assert (change["run"], change["accuracy"]["difference"]) == ("renamed", 0)
+
+
+def test_training_images_are_not_measured_on(trained, dataset, tmp_path, capsys):
+    arguments = ["evaluate", str(trained), "--data", str(dataset)]
+    before = (trained / "metrics.json").read_text()
+    assert train.main([*arguments, "--extra", f"more={dataset / 'train/real'}"]) == 2
+    error = capsys.readouterr().err
+    assert f"{trained} was trained on 12 of the 12 images, so figures would be too good" in error
+    assert "or pass --allow-duplicates" in error and (trained / "metrics.json").read_text() == before
+
+    (tmp_path / "real").mkdir()
+    picture = Image.open(dataset / "train/real/003.jpg")
+    (tmp_path / "real/again.jpg").write_bytes(encode(picture, "JPEG", quality=60))
+    copied = shutil.copytree(trained, tmp_path / "custom", ignore=shutil.ignore_patterns("checkpoints"))
+    assert train.main(["evaluate", str(copied), "--data", str(dataset), "--extra", f"again={tmp_path / 'real'}"]) == 0
+    assert "WARNING: 1 of the 1 images look like training images of" in capsys.readouterr().err
+
+
+def test_a_teachers_and_a_members_training_images_count_too(trained, dataset, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("tensorflow.config.experimental.enable_op_determinism", lambda: None)
+    leaking = tmp_path / "leaking"
+    for split, source in (("train", "valid"), ("valid", "train"), ("test", "test")):
+        shutil.copytree(dataset / source, leaking / split)
+    pupil = ["fit", "custom", "--data", str(leaking), "--out", str(tmp_path / "p"), "--teacher", str(trained)]
+    for command in (pupil, ["ensemble", str(trained), "--data", str(leaking), "--out", str(tmp_path / "e")]):
+        assert train.main(command) == 2
+        assert f"{trained} was trained on 24 of the 32 images" in capsys.readouterr().err
+    assert train.main(["ensemble", str(trained), "--data", str(dataset), "--out", str(tmp_path / "e")]) == 0
+    assert leaks._read(tmp_path / "e") == leaks._read(trained) and len(leaks._read(trained)) == 24
+
+
 def test_the_report_shows_figures_and_says_what_was_not_trained(trained, xception, tmp_path):
     assert train.main(["report", str(trained), str(xception), "--out", str(tmp_path / "report.html")]) == 0
     page = (tmp_path / "report.html").read_text()
     at = run.read_json(trained, "metrics.json")["splits"]["test"]["at_threshold"]
     assert f"{at['accuracy']:.1%}\N{NO-BREAK SPACE}(" in page
-    assert page.count("not trained here") == len(models.NAMES) - 2 and "resnet50" in page
+    assert "not trained here" not in page and "resnet50" not in page
+    assert "4 real and 4 fake test images of dataset0 (content " in page and "would be right on 50%" in page
     assert page.count("data:image/png;base64,") >= 8
     assert "http" not in page.replace("http-equiv", "")
 

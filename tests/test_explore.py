@@ -20,6 +20,8 @@ def messy(tmp_path_factory):
     root = write_dataset(tmp_path_factory.mktemp("messy"), {"train": 12, "valid": 2, "test": 2})
     shutil.copy(root / "train/real/000.jpg", root / "valid/real/copy.jpg")
     shutil.copy(root / "train/fake/001.jpg", root / "train/real/copy <b>.jpg")
+    image = Image.open(root / "train/real/002.jpg").resize((128, 128))
+    (root / "valid/real/again.jpg").write_bytes(encode(image.resize((64, 64)), "JPEG", quality=75))
     (root / "train/real/small.png").write_bytes(encode(draw(20, 30, 99), "PNG"))
     (root / "train/real/broken.jpg").write_bytes(b"no picture")
     for path in (root / "test/fake").iterdir():
@@ -40,7 +42,7 @@ def test_what_fit_would_refuse_is_reported(messy, explored):
     numbers = run.read_json(explored, "explore.json")
     assert numbers["balance"] == [
         {"split": "train", "fake": 12, "real": 14, "unreadable": 1},
-        {"split": "valid", "fake": 2, "real": 3, "unreadable": 0},
+        {"split": "valid", "fake": 2, "real": 4, "unreadable": 0},
         {"split": "test", "fake": 0, "real": 2, "unreadable": 0},
     ]
     assert numbers["unreadable"] == [
@@ -54,18 +56,20 @@ def test_what_fit_would_refuse_is_reported(messy, explored):
         "across_splits": 1,
         "across_classes": 1,
     }
+    assert numbers["lookalikes"] == [["train/real/002.jpg", "valid/real/again.jpg"]]
     assert numbers["storage"]["size"] == [
-        {"size": "64 x 64", "fake": 14, "real": 18},
+        {"size": "64 x 64", "fake": 14, "real": 19},
         {"size": "20 x 30", "fake": 0, "real": 1},
     ]
     assert numbers["storage"]["quality"] == [
-        {"quality": 75, "fake": 14, "real": 18},
+        {"quality": 75, "fake": 14, "real": 19},
         {"quality": None, "fake": 0, "real": 1},
     ]
     found = "\n".join(numbers["findings"])
     assert "Split test has no readable image of fake" in found
-    assert "Split valid is out of balance: 2 fake, 3 real" in found
+    assert "Split valid is out of balance: 2 fake, 4 real" in found
     assert "2 images are there more than once: 1 of them in several splits, 1 in both classes" in found
+    assert "1 images look like others of another split" in found
     assert "The classes differ in size" in found
     assert numbers["shown"] == {"split": "train", "images": {"fake": 12, "real": 14}}
 
@@ -166,7 +170,7 @@ def test_a_folder_without_any_readable_picture(tmp_path, capsys):
     (tmp_path / "set/train/real").mkdir(parents=True)
     arguments = ["explore", "--data", str(tmp_path / "set"), "--out", str(tmp_path)]
     assert __main__.main(arguments) == 2
-    assert "set: no .jpeg, .jpg, .png, .webp files in its class folders." in capsys.readouterr().err
+    assert "set: no .jfif, .jpeg, .jpg, .png, .webp files in its class folders." in capsys.readouterr().err
     (tmp_path / "set/train/real/a.jpg").write_bytes(b"")
     assert __main__.main(arguments) == 0
     assert run.read_json(tmp_path, "explore.json")["shown"] == {"split": None, "images": {}}

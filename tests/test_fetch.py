@@ -65,3 +65,9 @@ def test_without_network_it_names_the_way_by_hand(tmp_path):
     output = fetch(tmp_path / "set", 2)
     assert "Kaggle can't be reached" in output and "Traceback" not in output
     assert "https://www.kaggle.com/datasets/xhlulu/140k-real-and-fake-faces in a browser" in output
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    output = fetch(tmp_path / "file/set", 2)
+    assert "file/set can't be written" in output and "GB are free" in output and "Traceback" not in output

@@ -17,7 +17,7 @@ from train import fit, run
 
 def test_a_run_folder_holds_everything(trained, dataset):
     assert {path.name for path in trained.iterdir()} == {
-        "model.keras", "config.json", "history.csv", "metrics.json", "scores-valid.csv", "scores-test.csv",
+        "model.keras", "config.json", "history.csv", "metrics.json", "scores-valid.csv", "scores-test.csv", "learnt.npz",
         "plots", "checkpoints",
     }  # fmt: skip
     plots = {path.name for path in (trained / "plots").iterdir()}

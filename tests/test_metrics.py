@@ -37,13 +37,13 @@ def test_the_equal_error_rate_and_its_threshold():
 def test_perfect_scores():
     p_real = LABELS * 0.8 + 0.1
     assert metrics.equal_error(LABELS, p_real) == (0, pytest.approx(0.5))
-    figures = metrics.summarize(LABELS, p_real, 0.5)
+    figures = metrics.summarize(LABELS, p_real, 0.5, {})
     assert figures["roc_auc"] == figures["average_precision"] == 1
     assert figures["images"] == {"fake": 4, "real": 4}
 
 
 def test_summary_of_the_small_example():
-    figures = metrics.summarize(LABELS, P_REAL, 0.65)
+    figures = metrics.summarize(LABELS, P_REAL, 0.65, {})
     assert figures["roc_auc"] == 14 / 16  # Two of sixteen pairs stand the wrong way round.
     # Fakes ranked by 1 - p_real: 0.1 0.2 0.3 (0.4) (0.6) 0.7.
     assert figures["average_precision"] == pytest.approx((1 + 1 + 1 + 4 / 6) / 4)
@@ -62,6 +62,30 @@ def test_the_temperature_undoes_overconfidence():
     np.testing.assert_allclose(metrics.rescale(calibrated, temperature), overconfident, atol=1e-5)
     before, after = metrics.calibration(labels, overconfident), metrics.calibration(labels, calibrated)
     assert after["ece"] < 0.03 < before["ece"] and after["brier"] < before["brier"]
+
+
+@pytest.mark.parametrize("count", [4, 250])
+def test_perfect_separation_calls_for_no_more_certainty_than_its_images_give(count):
+    labels = np.repeat([0, 1], count)
+    p_real = np.where(labels == 1, 0.55, 0.45)
+    scaled = metrics.rescale(p_real, 1 / metrics.fit_temperature(labels, p_real))
+    # Each answer becomes Laplace's rule of succession, unless that takes more than the lowest temperature.
+    limit = metrics.rescale(np.array([0.55]), 1 / metrics.TEMPERATURES[0])[0]
+    assert scaled[-1] == pytest.approx(min((count + 1) / (count + 2), limit), abs=1e-3)
+    assert scaled[0] == pytest.approx(1 - scaled[-1])
+
+
+@pytest.mark.parametrize(
+    ("p_real", "why"),
+    [
+        (np.full(8, np.nan), "some answers are no numbers"),
+        (np.full(8, 0.7), "every answer is 0.700"),
+        (np.array([0.999, 0.999, 0.999, 0.001, 0.001, 0.001, 0.001, 0.999]), "wrong as often as they are certain"),
+    ],
+)
+def test_answers_that_tell_nothing_have_no_temperature(p_real, why):
+    with pytest.raises(ValueError, match=why):
+        metrics.fit_temperature(LABELS, p_real)
 
 
 def test_calibration_error_by_hand():
@@ -91,13 +115,29 @@ def test_a_hopeless_model_keeps_half_of_its_verdicts():
     assert metrics.outside_band(labels, p_real, low, high)["coverage"] == pytest.approx(0.5, abs=0.03)
 
 
-def test_operating_points_by_hand():
+def test_operating_points_are_chosen_on_some_photos_and_measured_on_others():
     fakes, reals = np.linspace(0, 0.5, 100), np.linspace(0.3, 1, 100)
     labels = np.repeat([0, 1], 100)
-    one, five = metrics.operating_points(labels, np.concatenate([fakes, reals]))
-    # At 1% one real photo may be accused: all fakes below the second lowest real score are found.
-    assert one["fakes_found"] == (fakes < reals[1]).mean()
-    assert five["fakes_found"] == (fakes < reals[5]).mean()
+    points = metrics.choose_points(labels, np.concatenate([fakes, reals]))
+    assert points == {0.01: reals[1], 0.05: reals[5]}  # One real photo lies below the first, five below the second.
+    one, five = metrics.operating_points(labels, np.concatenate([fakes, reals]), points)
+    assert one["fakes_found"] == (fakes < reals[1]).mean() and one["accused"] == 0.01
+    assert five["fakes_found"] == (fakes < reals[5]).mean() and five["accused"] == 0.05
+
+    one, _ = metrics.operating_points(labels, np.concatenate([fakes + 0.1, reals - 0.1]), points)
+    assert one["accused"] == (reals - 0.1 < reals[1]).mean() == 0.16
+    assert one["fakes_found"] == (fakes + 0.1 < reals[1]).mean() == 0.41
+    assert one["accused_interval_95"] == pytest.approx([0.100953, 0.244203], abs=1e-6)
+    assert one["fakes_found_interval_95"] == pytest.approx([0.318673, 0.507986], abs=1e-6)
+
+
+def test_a_photo_on_the_operating_point_is_not_accused():
+    """Ties: the verdict is fake below the threshold, not at it."""
+    labels, p_real = np.repeat([0, 1], 100), np.repeat([0.2, 0.2, 0.9], (100, 50, 50))
+    points = metrics.choose_points(labels, p_real)
+    assert points == {0.01: 0.2, 0.05: 0.2}
+    one, _ = metrics.operating_points(labels, p_real, points)
+    assert (one["accused"], one["fakes_found"]) == (0, 0)
 
 
 def test_the_paired_bootstrap_sees_a_difference_and_none():

@@ -9,11 +9,13 @@
     python -m train learning-curve runs/custom-200 runs/custom --out runs/curve
     python -m train report runs/custom --out report.html
     python -m train predict runs/custom PATH...
+    python -m train clean
 
 `python -m train COMMAND --help` lists each command's options.
 """
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
@@ -21,6 +23,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from train import (  # noqa: E402
+    cache,
     data,
     ensemble,
     evaluate,
@@ -44,6 +47,17 @@ def source(text: str) -> tuple[str, Path]:
     return name, Path(folder)
 
 
+def weighted(text: str) -> tuple[Path, float]:
+    """Parse DIR or DIR:WEIGHT."""
+    folder, separator, weight = text.rpartition(":")
+    try:
+        if separator and (number := float(weight)) > 0:
+            return Path(folder), number
+    except ValueError:
+        pass  # A folder with a colon in its name.
+    return Path(text), 1.0
+
+
 def count(text: str) -> int:
     """Parse a whole number from 1 on."""
     if (number := int(text)) < 1:
@@ -56,6 +70,30 @@ def share(text: str) -> float:
     if not 0 <= (number := float(text)) <= 1:
         raise ValueError
     return number
+
+
+def seed(text: str) -> int:
+    """Parse a whole number that seeds Python's, NumPy's and TensorFlow's generators."""
+    if not 0 <= (number := int(text)) < 2**32:
+        raise ValueError
+    return number
+
+
+def rate(text: str) -> float:
+    """Parse a finite number above 0."""
+    if not 0 < (number := float(text)) < math.inf:
+        raise ValueError
+    return number
+
+
+def add_data_options(p: argparse.ArgumentParser) -> None:
+    """What each command that reads a dataset takes."""
+    p.add_argument("--split-seed", type=seed, metavar="N", help="divide a dataset that has no splits, always alike for N")
+    p.add_argument(
+        "--allow-duplicates",
+        action="store_true",
+        help="accept one image in two splits or in both classes, and measuring on training images",
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -72,22 +110,29 @@ def parser() -> argparse.ArgumentParser:
     p = commands.add_parser("explore", help="look at a dataset: an HTML report and its numbers")
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
     p.add_argument("--out", type=Path, required=True, help="folder for explore.html and explore.json")
-    p.add_argument("--seed", type=int, default=0, help="chooses the faces of the contact sheets")
+    p.add_argument("--seed", type=seed, default=0, help="chooses the faces of the contact sheets")
     p.set_defaults(command=explore.explore)
 
     p = commands.add_parser("fit", help="train a model")
     p.add_argument("model", choices=sorted(models.NAMES))
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
-    p.add_argument("--extra", type=Path, action="append", default=[], help="more training images: fake/ and real/")
+    p.add_argument(
+        "--extra",
+        type=weighted,
+        action="append",
+        default=[],
+        metavar="DIR[:WEIGHT]",
+        help="more images, fake/ and real/ or these in train/ and valid/, each shown WEIGHT times an epoch (default: 1)",
+    )
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
-    p.add_argument("--train-size", type=count, metavar="N", help="train on N images alone, half of each class")
+    p.add_argument("--train-size", type=count, metavar="N", help="train on N images alone, an even number, half of each class")
     p.add_argument(
         "--epochs",
         type=count,
         help=f"at most so many (default: {fit.HEAD_EPOCHS} for the head of a frozen backbone, else {fit.EPOCHS})",
     )
     p.add_argument("--batch-size", type=count, default=128, help="images a step (default: %(default)s)")
-    p.add_argument("--learning-rate", type=float, default=1e-3, help="at its highest (default: %(default)s)")
+    p.add_argument("--learning-rate", type=rate, default=1e-3, help="at its highest (default: %(default)s)")
     p.add_argument("--optimizer", choices=sorted(fit.OPTIMIZERS), default="adam", help="default: %(default)s")
     p.add_argument(
         "--schedule",
@@ -96,9 +141,9 @@ def parser() -> argparse.ArgumentParser:
         help="of the learning rate: it stays, or falls to 0 on a cosine's half (default: %(default)s)",
     )
     p.add_argument(
-        "--warmup", type=int, default=0, metavar="EPOCHS", help="of a rate rising from 0, before --schedule cosine"
+        "--warmup", type=float, default=0, metavar="EPOCHS", help="of a rate rising from 0, before --schedule cosine"
     )
-    p.add_argument("--clip-norm", type=float, help="largest norm of each weight tensor's gradient")
+    p.add_argument("--clip-norm", type=rate, help="largest norm of each weight tensor's gradient")
     p.add_argument(
         "--label-smoothing", type=share, default=0.0, metavar="SHARE", help="how far labels are moved towards 0.5"
     )
@@ -118,11 +163,11 @@ def parser() -> argparse.ArgumentParser:
         help="train on random squares of this size, cut out and not resized (residual, xception_tuned)",
     )
     p.add_argument(
-        "--jpeg",
+        "--degrade",
         type=share,
         default=0.0,
         metavar="SHARE",
-        help="of the training images that are stored as JPEG of a random quality once more",
+        help="of the training images that are turned, resized, stored again, blurred ... as people's pictures are",
     )
     p.add_argument(
         "--patience",
@@ -130,21 +175,23 @@ def parser() -> argparse.ArgumentParser:
         default=5,
         help="stop after so many epochs without a lower validation loss (default: %(default)s)",
     )
-    p.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (default: %(default)s)")
+    p.add_argument("--seed", type=seed, default=0, help="of weights, order and augmentation (default: %(default)s)")
     p.add_argument("--filters", type=count, nargs="+", help="of custom's convolutions")
     p.add_argument("--dense-units", type=count, help="of custom's layer before the last")
     p.add_argument("--dropout", type=share, metavar="SHARE", help="of those units that a training step leaves out")
     p.add_argument("--backbone-weights", type=Path, help=".weights.h5 file in place of Keras' ImageNet weights")
-    p.add_argument("--unfreeze", type=int, default=0, metavar="N", help="then train on the backbone's last N layers")
+    p.add_argument("--unfreeze", type=count, default=0, metavar="N", help="then train on the backbone's last N layers")
     p.add_argument(
-        "--fine-tune-epochs", type=count, default=10, help="of --unfreeze, at most so many (default: %(default)s)"
+        "--fine-tune-epochs",
+        type=count,
+        help=f"of --unfreeze, at most so many (default: {fit.FINE_TUNE_EPOCHS})",
     )
     p.add_argument(
-        "--fine-tune-rate", type=float, default=1e-5, help="learning rate of --unfreeze (default: %(default)s)"
+        "--fine-tune-rate", type=rate, help=f"learning rate of --unfreeze (default: {fit.FINE_TUNE_RATE:g})"
     )
     p.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
     p.add_argument("--cache", action="store_true", help="keep the decoded images in memory")
-    p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
+    add_data_options(p)
     p.set_defaults(command=fit.fit)
 
     p = commands.add_parser("tune", help="search for better settings")
@@ -156,8 +203,8 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--epochs", type=count, default=5, help="of each trial not given up before (default: %(default)s)")
     p.add_argument("--batch-size", type=count, default=128, help="images a step (default: %(default)s)")
-    p.add_argument("--seed", type=int, default=0, help="of the proposals and trainings (default: %(default)s)")
-    p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
+    p.add_argument("--seed", type=seed, default=0, help="of the proposals and trainings (default: %(default)s)")
+    add_data_options(p)
     p.set_defaults(command=tune.tune)
 
     p = commands.add_parser("ensemble", help="join trained models into one")
@@ -166,7 +213,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
     p.add_argument("--stacked", action="store_true", help="weigh the members by a logistic regression on validation")
     p.add_argument("--mirror", action="store_true", help="let each member see the mirror image too")
-    p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
+    add_data_options(p)
     p.set_defaults(command=ensemble.ensemble)
 
     p = commands.add_parser("evaluate", help="measure trained models")
@@ -183,7 +230,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--robustness", action="store_true", help="measure under resizing, JPEG, blur and noise")
     p.add_argument("--out", type=Path, help="folder for a comparison of the runs")
-    p.add_argument("--allow-duplicates", action="store_true", help="accept one image in two splits")
+    add_data_options(p)
     p.set_defaults(command=evaluate.evaluate)
 
     p = commands.add_parser("report", help="write one page about trained models")
@@ -201,6 +248,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="files or folders")
     p.add_argument("--csv", type=Path, help="write the table here instead of printing it")
     p.set_defaults(command=predict.predict)
+
+    p = commands.add_parser("clean", help=f"delete what is kept to save time, in {cache.folder()}")
+    p.set_defaults(command=cache.clean)
     return top
 
 

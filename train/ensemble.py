@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
-from train import data, evaluate, metrics, models, run
+from train import data, evaluate, leaks, metrics, models, run
 
 
 def ensemble(args: argparse.Namespace) -> None:
@@ -33,24 +33,31 @@ def ensemble(args: argparse.Namespace) -> None:
     members = [run.load_model(folder) for folder in args.run]
     if args.mirror:
         members = [models.mirrored(member) for member in members]
-    splits = tuple(split for split in ("valid", "test") if split in data.find_splits(args.data))
-    photos = data.load_checked(args.data, splits, allow_duplicates=args.allow_duplicates)
+    photos = data.load_checked(
+        args.data, ("valid",), (), args.allow_duplicates, optional=("test",), split_seed=args.split_seed
+    )
+    for folder in args.run:
+        leaks.check(folder, photos, args.allow_duplicates)
+    splits = tuple(dict.fromkeys(photo.split for photo in photos))
     validation = [photo for photo in photos if photo.split == "valid"]
     labels = data.labels_of(validation)[:, 0]
-    scores = np.stack([evaluate.score(member, validation) for member in members], axis=1)
 
     if args.stacked:
+        size = max(models.input_size(member) for member in members)  # The pixels that they get in the joined network.
+        scores = np.stack([evaluate.score(member, validation, size) for member in members], axis=1)
         logits = logit(np.clip(scores, 1e-7, 1 - 1e-7))
         regression = LogisticRegression().fit(logits, labels)
-        joined = regression.predict_proba(logits)[:, 1]
         model = models.ensemble(members, regression.coef_[0], regression.intercept_[0])
     else:
-        joined = scores.mean(axis=1)
         model = models.ensemble(members)
-    temperature = metrics.fit_temperature(labels, joined)
+    try:
+        temperature = metrics.fit_temperature(labels, evaluate.score(model, validation))
+    except ValueError as error:
+        raise run.RunError(f"The joined network can't be calibrated on validation: {error}.") from None
     models.scale_logit(model, 1 / temperature)
 
     args.out.mkdir(parents=True)
+    leaks.keep(args.out, [], args.run)
     run.save_model(model, args.out / run.MODEL)
     config = {
         "model": "ensemble",
@@ -62,4 +69,4 @@ def ensemble(args: argparse.Namespace) -> None:
         "versions": run.versions(),
     }
     run.write_json(args.out / run.CONFIG, config)
-    evaluate.measure(args.out, model, photos, splits)
+    evaluate.measure(args.out, model, photos, splits, args.data.resolve().name)

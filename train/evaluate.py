@@ -18,10 +18,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from train import data, metrics, models, plots, robustness, run
+from train import data, leaks, metrics, models, plots, robustness, run
 from train.spec import CLASS_NAMES
 
-BATCH = 32
+BATCH = 8  # Larger ones of whole photos fall out of a CPU's caches: 21 photos a second against 5.
 NOT_TRAINED = "not trained here"  # Instead of a figure.
 
 
@@ -34,19 +34,25 @@ def evaluate(args: argparse.Namespace) -> None:
     """
     trained, untrained = sort_out(args.run)
     splits = tuple(dict.fromkeys(("valid", args.split)))
-    photos = data.load_checked(args.data, splits, allow_duplicates=args.allow_duplicates)
+    photos = data.load_checked(
+        args.data, splits, allow_duplicates=args.allow_duplicates, split_seed=args.split_seed
+    )
+    name_of_data = args.data.resolve().name
     sources = {name: data.check_source(folder) for name, folder in args.extra}
+    for folder in trained:
+        for of_one in (photos, *sources.values()):
+            leaks.check(folder, of_one, args.allow_duplicates)
     measured = []
     for folder in trained:
         print(f"== {folder}")
         model = run.load_model(folder)
-        figures = measure(folder, model, photos, splits)
+        figures = measure(folder, model, photos, splits, name_of_data)
         for name, of_source in sources.items():
             figures.setdefault("extra", {})[name] = measure_source(folder, name, model, of_source, figures)
             print(source_line(name, figures["extra"][name]))
         if args.robustness:
             of_split = [photo for photo in photos if photo.split == args.split]
-            figures["robustness"] = {"split": args.split} | robustness.measure(model, of_split, BATCH)
+            figures["robustness"] = {"split": args.split, "dataset": identity(of_split, name_of_data)} | robustness.measure(model, of_split, BATCH)
             plots.robustness(figures["robustness"], folder / run.PLOTS)
             tables = robustness.tables(figures["robustness"])
             print("ROC AUC on degraded images:", *map(run.markdown, tables), sep="\n\n")
@@ -61,8 +67,7 @@ def sort_out(folders: list[Path]) -> tuple[list[Path], dict[Path, str]]:
 
     Returns:
         The trained ones, and {folder: name of the network} of the others. A folder that does not exist counts
-        if it is called like a network: ``runs/resnet50``. So does, unasked, each network that no finished run in
-        the folders around is: a table is to show what it lacks.
+        if it is called like a network: ``runs/resnet50``.
 
     Raises:
         run.RunError: no run is trained, or an untrained one's network can't be told.
@@ -76,33 +81,46 @@ def sort_out(folders: list[Path]) -> tuple[list[Path], dict[Path, str]]:
                 run.load_model(folder)  # Says what to do.
             untrained[folder] = name
             print(f"{folder} holds no {run.MODEL}: {NOT_TRAINED}", file=sys.stderr)
-    finished = {path.parent for folder in trained for path in folder.absolute().parent.glob(f"*/{run.MODEL}")}
-    known = {run.read_json(folder, run.CONFIG).get("model") for folder in finished} | {*untrained.values()}
-    return trained, untrained | {Path(name): name for name in models.NAMES if name not in known}
+    return trained, untrained
 
 
-def score(model: keras.Model, photos: list[data.Photo]) -> np.ndarray:
-    """P(real) of each photo: float64 (photos,), 0..1."""
-    return model.predict(data.batches(photos, BATCH, models.input_size(model)))[:, 0].astype(float)
+def identity(photos: list[data.Photo], name: str) -> dict:
+    """What was measured: the dataset's name, and counts and hash of its content."""
+    return {"name": name} | data.fingerprint(photos)
 
 
-def measure(out: Path, model: keras.Model, photos: list[data.Photo], splits: tuple[str, ...]) -> dict:
+def score(model: keras.Model, photos: list[data.Photo], size: int | None = None) -> np.ndarray:
+    """P(real) of each photo, resized to ``size`` or to the network's own: float64 (photos,), 0..1."""
+    return model.predict(data.batches(photos, BATCH, size or models.input_size(model)))[:, 0].astype(float)
+
+
+def measure(out: Path, model: keras.Model, photos: list[data.Photo], splits: tuple[str, ...], name: str) -> dict:
     """Score the splits ("valid" among them), choose threshold and "unsure" band on validation, write and print.
+
+    What was measured before stays if the threshold came from the same validation images, and goes if not.
+
+    Args:
+        out: the run's folder.
+        model: its network.
+        photos: scanned, of the splits.
+        splits: to be measured; the last one tells how the "unsure" band does.
+        name: of the dataset.
 
     Returns:
         The content of metrics.json.
     """
-    labels, scores = {}, {}
+    labels, scores, of_splits = {}, {}, {}
     for split in splits:
-        of_split = [photo for photo in photos if photo.split == split]
+        of_split = of_splits[split] = [photo for photo in photos if photo.split == split]
         labels[split] = data.labels_of(of_split)[:, 0].astype(int)
         scores[split] = score(model, of_split)
         write_scores(out, split, of_split, scores[split])
 
     _, threshold = metrics.equal_error(labels["valid"], scores["valid"])
     low, high = metrics.unsure_band(labels["valid"], scores["valid"], threshold)
+    points = metrics.choose_points(labels["valid"], scores["valid"])
     temperature = run.read_json(out, run.CONFIG).get("temperature", 1.0)
-    figures = run.read_json(out, run.METRICS) | {
+    figures = kept_figures(out, data.fingerprint(of_splits["valid"])["sha256"]) | {
         "threshold": threshold,
         "threshold_from": f"equal error rate on {len(labels['valid'])} validation images",
         "temperature": temperature,
@@ -111,8 +129,11 @@ def measure(out: Path, model: keras.Model, photos: list[data.Photo], splits: tup
         | {"measured_on": splits[-1]},
     }
     figures["splits"] = figures.get("splits", {}) | {
-        split: metrics.summarize(labels[split], scores[split], threshold, temperature) for split in splits
+        split: {"dataset": identity(of_splits[split], name)}
+        | metrics.summarize(labels[split], scores[split], threshold, points, temperature)
+        for split in splits
     }
+    figures["operating_points"] = {str(rate): point for rate, point in points.items()}
     run.write_json(out / run.METRICS, figures)
 
     history = run.read_csv(out / run.HISTORY)
@@ -132,10 +153,29 @@ def measure(out: Path, model: keras.Model, photos: list[data.Photo], splits: tup
     return figures
 
 
+def kept_figures(out: Path, validation: str) -> dict:
+    """The content of metrics.json that still holds with a threshold from the validation images of this hash.
+
+    Figures, scores and plots that another threshold made are deleted, but for the degradations' ROC AUC, which knows
+    no threshold.
+    """
+    figures = run.read_json(out, run.METRICS)
+    before = figures.get("splits", {}).get("valid", {}).get("dataset", {}).get("sha256")
+    if before == validation:
+        return figures
+    for name in (*figures.get("splits", {}), *figures.get("extra", {})):
+        print(f"{out}: figures of {name} go, since their threshold came from other validation images", file=sys.stderr)
+        (out / f"scores-{name}.csv").unlink(missing_ok=True)
+        for plot in ("confusion", "reliability"):
+            (out / run.PLOTS / f"{plot}-{name}.png").unlink(missing_ok=True)
+    return {"robustness": figures["robustness"]} if "dataset" in figures.get("robustness", {}) else {}
+
+
 def write_scores(out: Path, name: str, photos: list[data.Photo], p_real: np.ndarray) -> None:
     """Write P(real) of each photo of a split or other source, with all digits of a float32."""
     rows = [
         {"file": "/".join(Path(photo.path).parts[-2:]), "class": CLASS_NAMES[photo.label], "p_real": f"{p:.9g}"}
+        | {"sha256": photo.sha256}
         for photo, p in zip(photos, p_real)
     ]
     run.write_csv(out / f"scores-{name}.csv", rows)
@@ -145,11 +185,11 @@ def measure_source(out: Path, name: str, model: keras.Model, photos: list[data.P
     """Score another source, of both classes or one, and write the scores; real and fake are always kept apart.
 
     Returns:
-        images, accuracy and accuracy_interval_95 of each class that it has; "all", as `metrics.summarize`, if both.
+        dataset; images, accuracy and accuracy_interval_95 of each class that it has; "all", as `metrics.summarize`, if both.
     """
     labels, p_real = data.labels_of(photos)[:, 0].astype(int), score(model, photos)
     write_scores(out, name, photos, p_real)
-    result = {"images": {}, "accuracy": {}, "accuracy_interval_95": {}}
+    result = {"dataset": identity(photos, name), "images": {}, "accuracy": {}, "accuracy_interval_95": {}}
     for label, class_name in enumerate(CLASS_NAMES):
         right = (p_real[labels == label] >= figures["threshold"]) == label
         if len(right):
@@ -157,7 +197,8 @@ def measure_source(out: Path, name: str, model: keras.Model, photos: list[data.P
             result["accuracy"][class_name] = float(right.mean())
             result["accuracy_interval_95"][class_name] = metrics.interval_95(right.sum(), len(right))
     if len(result["images"]) == len(CLASS_NAMES):
-        result["all"] = metrics.summarize(labels, p_real, figures["threshold"], figures["temperature"])
+        points = {float(rate): threshold for rate, threshold in figures["operating_points"].items()}
+        result["all"] = metrics.summarize(labels, p_real, figures["threshold"], points, figures["temperature"])
     return result
 
 
@@ -251,18 +292,24 @@ def row(folder: Path, name: str, figures: dict) -> dict[str, str]:
 def differences(runs: dict[Path, dict], name: str) -> list[dict]:
     """Paired differences of the runs to the first one on a split or other source, from their score files.
 
-    A run that was scored on other images than the first one, or on none of that name, is left out.
+    A run that was scored on other images than the first one, or on none of that name, is left out; images count as
+    the same by their content, whatever they are called.
     """
     (first, of_first), *others = runs.items()
-    scored = {folder: run.read_csv(folder / f"scores-{name}.csv") for folder in runs}
-    images = [(image["file"], image["class"]) for image in scored[first]]
+    scored = {
+        folder: {(image["sha256"], image["class"]): image["p_real"] for image in images}
+        for folder in runs
+        if "sha256" in (images := run.read_csv(folder / f"scores-{name}.csv") or [{}])[0]
+    }
+    images = sorted(scored.get(first, {}))
     labels = np.array([CLASS_NAMES.index(class_name) for _, class_name in images])
-    p_real = {folder: np.array([image["p_real"] for image in images]) for folder, images in scored.items()}
+    same = [folder for folder, of_folder in scored.items() if sorted(of_folder) == images]
+    p_real = {folder: np.array([scored[folder][image] for image in images]) for folder in same}
     return [
         {"images": name, "run": folder.name, "minus": first.name}
         | metrics.paired_bootstrap(labels, p_real[folder], p_real[first], figures["threshold"], of_first["threshold"])
         for folder, figures in others
-        if images and [(image["file"], image["class"]) for image in scored[folder]] == images
+        if images and folder in same
     ]
 
 

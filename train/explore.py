@@ -11,6 +11,7 @@ and up to 1 dB less of the highest frequencies.
 import argparse
 import collections
 import functools
+import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -39,7 +40,6 @@ BAND = (10, 90)  # Percentiles over the images.
 FALSE_DISCOVERY_RATE = 0.05
 SHEET = (4, 6)  # Rows and columns of a contact sheet.
 THUMBNAIL = 128  # Pixels.
-BALANCED = 0.8  # Smallest share of the larger class that the smaller may have without a remark.
 MOST = 10  # Lines of a table or list in the report; the JSON has all.
 COLOURS = {"fake": "#d9541e", "real": "#1a5fb4"}
 
@@ -58,7 +58,7 @@ def explore(args: argparse.Namespace) -> None:
     photos = data.scan([photo for split, folder in folders.items() for photo in data.list_photos(folder, split)])
     if not photos:
         raise data.DataError(f"{args.data}: no {', '.join(sorted(data.SUFFIXES))} files in its class folders.")
-    root = next(iter(folders.values())).parent
+    root = Path(os.path.commonpath(folders.values()))
     readable = [photo for photo in photos if not photo.error]
     numbers = {
         "dataset": {"name": Path(args.data).resolve().name} | data.fingerprint(readable),
@@ -66,6 +66,7 @@ def explore(args: argparse.Namespace) -> None:
         "storage": {attribute: tally(readable, attribute) for attribute in ("size", "mode", "quality")},
         "unreadable": [{"file": _relative(photo, root), "error": photo.error} for photo in photos if photo.error],
         "duplicates": duplicates(readable, root),
+        "lookalikes": lookalikes(readable, root),
     }
     both = len({photo.label for photo in readable}) == len(CLASS_NAMES)
     leaks = data.encoding_leaks(readable) if both else []
@@ -137,6 +138,17 @@ def duplicates(photos: list[data.Photo], root: Path) -> dict:
     }
 
 
+def lookalikes(photos: list[data.Photo], root: Path) -> list[list[str]]:
+    """Relative paths of the pairs in two splits that show the same photo, though their files differ."""
+    splits = dict.fromkeys(photo.split for photo in photos)
+    of_split = {split: [photo for photo in photos if photo.split == split] for split in splits}
+    return [
+        [_relative(photo, root) for photo in pair]
+        for one, other in itertools.combinations(of_split.values(), 2)
+        for pair in data.lookalike_pairs(one, other)
+    ]
+
+
 def findings(numbers: dict) -> list[str]:
     """What deserves a look before training, one sentence each; empty for a clean dataset."""
     lines = []
@@ -145,7 +157,7 @@ def findings(numbers: dict) -> list[str]:
         if not few:
             empty = " and ".join(name for name in CLASS_NAMES if not row[name])
             lines.append(f"Split {row['split']} has no readable image of {empty}; add some before training.")
-        elif few < BALANCED * many:
+        elif few < data.BALANCED * many:
             lines.append(
                 f"Split {row['split']} is out of balance: {row['fake']} fake, {row['real']} real; "
                 "accuracy alone would mislead."
@@ -158,6 +170,8 @@ def findings(numbers: dict) -> list[str]:
             f"{len(found['groups'])} images are there more than once: {found['across_splits']} of them in several "
             f"splits, {found['across_classes']} in both classes. Keep one copy of each."
         )
+    if pairs := numbers["lookalikes"]:
+        lines.append(f"{len(pairs)} images look like others of another split, cut or stored again; look at them.")
     return lines
 
 
@@ -356,9 +370,15 @@ def report(numbers: dict, sheets: dict[str, np.ndarray]) -> str:
         ]
     if groups := numbers["duplicates"]["groups"]:
         sections["Duplicates"] = [
-            html.text("Files of equal content, byte for byte; the same picture saved anew is not found."),
+            html.text("Files of equal content, byte for byte."),
             html.items([" = ".join(group) for group in groups[:MOST]]),
             *_rest(len(groups)),
+        ]
+    if pairs := numbers["lookalikes"]:
+        sections["Lookalikes in two splits"] = [
+            html.text("The same photo, it seems, stored again in another quality or size, or cut at the borders."),
+            html.items([" = ".join(pair) for pair in pairs[:MOST]]),
+            *_rest(len(pairs)),
         ]
     if not sheets:
         return html.page(f"What is in {dataset['name']}", sections)

@@ -40,6 +40,7 @@ def fetch(args: argparse.Namespace) -> None:
         reason = type(error).__name__
         raise FetchError(f"Kaggle can't be reached ({reason}). Check the network and retry, {by_hand}") from error
     except OSError as error:
-        free = shutil.disk_usage(out).free / 1e9
+        there = next(parent for parent in (out.absolute(), *out.absolute().parents) if parent.is_dir())
+        free = shutil.disk_usage(there).free / 1e9
         raise FetchError(f"{out} can't be written ({error}); the set needs 8 GB, {free:.1f} GB are free.") from error
     print(f"python -m train fit custom --data {path}")

@@ -20,18 +20,22 @@ import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from train import data, evaluate, features, metrics, models, run
+from train import data, evaluate, features, leaks, metrics, models, run
 from train.chain.read import read_photo
 
 OPTIONS = (
     "batch_size", "learning_rate", "optimizer", "schedule", "warmup", "clip_norm", "label_smoothing",
     "seed",
-    "flip", "zoom", "crop", "jpeg", "filters", "dense_units", "dropout",
+    "flip", "zoom", "crop", "degrade", "filters", "dense_units", "dropout",
     "unfreeze", "fine_tune_epochs", "fine_tune_rate",
 )  # fmt: skip
 EPOCHS = 10
+FINE_TUNE_EPOCHS = 10
+FINE_TUNE_RATE = 1e-5
 HEAD_EPOCHS = 100  # On cached features, an epoch takes a moment; early stopping ends it.
 PROBE_C = 0.003  # Inverse of the regression's L2 penalty: weak enough to fit, strong enough to leave more to learn.
+PROBE_IMAGES = 3000  # As many as the regression of some hundred features needs; their features take minutes.
+DIVERGED = "Start anew with a lower --learning-rate, or with --clip-norm 1."
 NETWORK = ("filters", "dense_units", "dropout")  # Those that `models.custom` takes.
 SAME = ("model", "options", "backbone", "teacher", "dataset")  # What a resumed training must not change.
 OPTIMIZERS = {
@@ -57,7 +61,7 @@ def fit(args: argparse.Namespace) -> None:
         data.DataError: the dataset can't be trained on.
         run.RunError: ``args.out`` holds another run, or one with other options, or nothing to resume, or the
             backbone's weights can't be had, or the teacher is unfinished, or an option would do nothing or
-            can't be met (`check_options`).
+            can't be met (`check_options`), or the training diverges.
     """
     out = Path(args.out)
     begun = (out / run.HISTORY).exists()
@@ -73,17 +77,23 @@ def fit(args: argparse.Namespace) -> None:
         args.epochs = HEAD_EPOCHS if frozen else EPOCHS
     settings = {key: getattr(args, key) for key in NETWORK if getattr(args, key) is not None}
     check_options(args, settings)
+    args.fine_tune_epochs = args.fine_tune_epochs or FINE_TUNE_EPOCHS
+    args.fine_tune_rate = args.fine_tune_rate or FINE_TUNE_RATE
     model = build(args.model, args.backbone_weights, settings)
     learner = models.part(model, models.HEAD, models.BODY)
     if args.crop:
         check_crop(args.crop, model, learner)
-    splits = ("train", "valid", *({"test"} & data.find_splits(args.data).keys()))
-    photos = data.load_checked(args.data, splits, args.extra, args.allow_duplicates)
+    photos = data.load_checked(
+        args.data, ("train", "valid"), args.extra, args.allow_duplicates, optional=("test",), split_seed=args.split_seed
+    )
     training = [photo for photo in photos if photo.split == "train"]
     if args.train_size:
         training = data.balanced_subset(training, args.train_size)
     photos = training + [photo for photo in photos if photo.split != "train"]
     validation = [photo for photo in photos if photo.split == "valid"]
+    measured = [photo for photo in photos if photo.split != "train"]
+    if args.teacher:
+        leaks.check(args.teacher, measured, args.allow_duplicates)
     teacher = run.load_model(args.teacher) if args.teacher else None
     config = {
         "model": args.model,
@@ -92,7 +102,7 @@ def fit(args: argparse.Namespace) -> None:
         "backbone": features.weights_hash(model.get_layer(models.BACKBONE)) if frozen else None,
         "start": start_of(args.model, args.backbone_weights),
         "teacher": teacher and {"model": teacher.name, "weights": features.weights_hash(teacher)},
-        "dataset": {"names": [folder.resolve().name for folder in (args.data, *args.extra)]} | data.fingerprint(photos),
+        "dataset": {"names": names_of(args)} | data.fingerprint(photos),
         "versions": run.versions(),
     }
     if begun:
@@ -102,18 +112,19 @@ def fit(args: argparse.Namespace) -> None:
             raise run.RunError(f"{out} was trained with another {' and '.join(changed)}; resume it as it was begun.")
     out.mkdir(parents=True, exist_ok=True)
     run.write_json(out / run.CONFIG, config | {"epochs": args.epochs, "patience": args.patience})
+    leaks.keep(out, training, [args.teacher] if args.teacher else [])
     model.summary()
 
     read = data.cached_reader(photos) if args.cache else read_photo
     size = models.input_size(model)
-    augmentation = data.Augmentation(args.flip, args.zoom, args.crop, args.jpeg)
+    augmentation = data.Augmentation(args.flip, args.zoom, args.crop, args.degrade)
     # Both views of a photo show the same face: their mean is the better answer.
     labels = features.compute(teacher, training).mean(axis=1) if teacher else data.labels_of(training)
 
     def images(epoch: int) -> tf.data.Dataset:
         return data.batches(training, args.batch_size, size, read, (args.seed, epoch), augmentation, labels=labels)
 
-    steps = math.ceil(len(training) / args.batch_size)
+    steps = math.ceil(data.epoch_size(training) / args.batch_size)
     validation_images = data.batches(validation, evaluate.BATCH, size, read)
     if frozen:
         extractor = features.extractor(model)
@@ -128,7 +139,7 @@ def fit(args: argparse.Namespace) -> None:
         )
     else:
         if args.model in models.TEXTURE_NETWORKS and not begun:
-            start_linear(model, training, data.batches(training, evaluate.BATCH, size, read))
+            start_linear(model, training, size, read)
         train_epochs(learner, images, validation_images, steps, out, args)
     if args.unfreeze:
         unfreeze(model, args.unfreeze)
@@ -137,7 +148,14 @@ def fit(args: argparse.Namespace) -> None:
     temperature = calibrate(model, validation, validation_images)
     run.save_model(model, out / run.MODEL)
     run.write_json(out / run.CONFIG, run.read_json(out, run.CONFIG) | {"temperature": temperature})
-    evaluate.measure(out, model, photos, splits[1:])
+    splits = tuple(dict.fromkeys(photo.split for photo in measured))
+    evaluate.measure(out, model, measured, splits, args.data.resolve().name)
+
+
+def names_of(args: argparse.Namespace) -> list[str]:
+    """What the images are called: the dataset's folder, and each other source's with its weight."""
+    extra = [folder.resolve().name + (f" x {weight:g}" if weight != 1 else "") for folder, weight in args.extra]
+    return [args.data.resolve().name, *extra]
 
 
 def check_options(args: argparse.Namespace, settings: dict) -> None:
@@ -153,16 +171,23 @@ def check_options(args: argparse.Namespace, settings: dict) -> None:
         raise run.RunError(f"{args.model} starts from random weights; it takes no --backbone-weights.")
     if args.unfreeze and not frozen:
         raise run.RunError(f"{args.model} has no frozen backbone; --unfreeze is for {', '.join(models.BACKBONES)}.")
-    if frozen and not args.unfreeze and (args.zoom or args.jpeg):
+    if frozen and not args.unfreeze and (args.zoom or args.degrade):
         raise run.RunError(
             "A frozen backbone sees each photo and its mirror image once, as they are; "
-            "--zoom and --jpeg work with --unfreeze alone."
+            "--zoom and --degrade work with --unfreeze alone."
         )
+    for option in ("fine_tune_epochs", "fine_tune_rate"):
+        if getattr(args, option) is not None and not args.unfreeze:
+            raise run.RunError(f"--{option.replace('_', '-')} is of --unfreeze; pass that too.")
+    if args.cache and frozen and not args.unfreeze:
+        raise run.RunError("A frozen backbone reads each photo once, for its features; --cache works with --unfreeze.")
+    if args.train_size and args.train_size % 2:
+        raise run.RunError(f"--train-size {args.train_size} can't be half of each class; take an even number.")
     if args.warmup and args.schedule != "cosine":
         raise run.RunError("--warmup is a part of --schedule cosine; pass that too.")
-    shortest = min(args.epochs, args.fine_tune_epochs) if args.unfreeze else args.epochs
+    shortest = min(args.epochs, args.fine_tune_epochs or FINE_TUNE_EPOCHS) if args.unfreeze else args.epochs
     if args.warmup >= shortest:
-        raise run.RunError(f"--warmup {args.warmup} leaves none of {shortest} epochs to train in; choose fewer.")
+        raise run.RunError(f"--warmup {args.warmup:g} leaves none of {shortest} epochs to train in; choose fewer.")
 
 
 def check_crop(crop: int, model: keras.Model, learner: keras.Model) -> None:
@@ -191,13 +216,17 @@ def start_of(name: str, backbone_weights: Path | None) -> str | dict | None:
     return {"file": backbone_weights.name, "sha256": run.sha256(backbone_weights)}
 
 
-def start_linear(model: keras.Model, training: list[data.Photo], batches: tf.data.Dataset) -> None:
-    """Standardize the features over the training photos and let a logistic regression of them be the last layer.
+def start_linear(
+    model: keras.Model, training: list[data.Photo], size: int, read: Callable[[str], np.ndarray]
+) -> None:
+    """Standardize the features over training photos and let a logistic regression of them be the last layer.
 
     Trained on from there, the features change less than from a random last layer, and serve new sources better
     (Kumar et al., "Fine-Tuning can Distort Pretrained Features", 2022, arXiv:2202.10054).
     """
-    of_photos, labels = models.features_of(model).predict(batches), data.labels_of(training)[:, 0]
+    some = data.balanced_subset(training, min(PROBE_IMAGES, 2 * min(np.bincount([p.label for p in training]))))
+    of_photos = models.features_of(model).predict(data.batches(some, evaluate.BATCH, size, read))
+    labels = data.labels_of(some)[:, 0]
     mean, variance = of_photos.mean(axis=0), of_photos.var(axis=0)
     standardized = (of_photos - mean) / np.sqrt(variance + models.STANDARDIZE_EPSILON)
     regression = LogisticRegression(C=PROBE_C, max_iter=500).fit(standardized, labels)
@@ -207,9 +236,16 @@ def start_linear(model: keras.Model, training: list[data.Photo], batches: tf.dat
 
 
 def calibrate(model: keras.Model, validation: list[data.Photo], batches: tf.data.Dataset) -> float:
-    """Fit a temperature on validation, make it part of ``model``'s last layer, and return it."""
+    """Fit a temperature on validation, make it part of ``model``'s last layer, and return it.
+
+    Raises:
+        run.RunError: the network's answers tell nothing about validation.
+    """
     labels = data.labels_of(validation)[:, 0]
-    temperature = metrics.fit_temperature(labels, model.predict(batches)[:, 0].astype(float))
+    try:
+        temperature = metrics.fit_temperature(labels, model.predict(batches)[:, 0].astype(float))
+    except ValueError as error:
+        raise run.RunError(f"On validation, {error}: nothing was learned. {DIVERGED}") from None
     models.scale_logit(model, 1 / temperature)
     return temperature
 
@@ -220,13 +256,18 @@ def build(name: str, backbone_weights: Path | None, settings: dict) -> keras.Mod
     ``settings`` as in `models.build`.
 
     Raises:
-        run.RunError: neither can be had.
+        run.RunError: neither can be had, or there are too many filters.
     """
     if backbone_weights and not backbone_weights.name.endswith(".weights.h5"):
         raise run.RunError(f"{backbone_weights}: pass a .weights.h5 file that Keras saved.")
     try:
         return models.build(name, str(backbone_weights) if backbone_weights else "imagenet", **settings)
     except Exception as error:  # Keras wraps network errors in plain Exception.
+        if settings.get("filters") and isinstance(error, ValueError):
+            raise run.RunError(
+                f"{len(settings['filters'])} --filters are too many: each convolution and pooling halves the picture, "
+                "until nothing is left."
+            ) from None
         if name in models.FROM_SCRATCH:
             raise
         raise run.RunError(
@@ -297,7 +338,7 @@ def train_epochs(
         # A network of its own around the same layers: the run's model stays free of the optimiser's state, which
         # takes twice the weights' space, and of metrics that nobody but this module can load.
         learner = keras.Model(model.inputs, model.outputs, name=model.name)
-        rates = learning_rate(rate, epochs * steps, args.warmup * steps, args.schedule)
+        rates = learning_rate(rate, epochs * steps, round(args.warmup * steps), args.schedule)
         learner.compile(
             optimizer=OPTIMIZERS[args.optimizer](rates, clipnorm=args.clip_norm),
             loss=keras.losses.BinaryCrossentropy(label_smoothing=args.label_smoothing),
@@ -309,6 +350,8 @@ def train_epochs(
         epoch = len(history)
         log = learner.fit(training(epoch), validation_data=validation, initial_epoch=epoch, epochs=epoch + 1).history
         row = {"epoch": epoch + 1} | {name: values[0] for name, values in log.items()}
+        if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
+            raise run.RunError(f"The loss is no number any more in epoch {epoch + 1}. {DIVERGED}")
 
         # The checkpoint comes before the history's row, and the old one goes after it: killed anywhere
         # between, the last row's checkpoint is there.

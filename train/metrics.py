@@ -9,7 +9,6 @@ from sklearn.metrics import (
     average_precision_score,
     brier_score_loss,
     confusion_matrix,
-    log_loss,
     precision_recall_fscore_support,
     roc_auc_score,
     roc_curve,
@@ -80,14 +79,41 @@ def rescale(p_real: np.ndarray, factor: float) -> np.ndarray:
     return expit(factor * logit(np.clip(p_real, 1e-7, 1 - 1e-7)))
 
 
+TEMPERATURES = (0.05, 20.0)  # Lowest and highest that are looked at.
+
+
 def fit_temperature(labels: np.ndarray, p_real: np.ndarray) -> float:
-    """The temperature 0.05..20 that minimises the log loss (Guo et al., 2017, arXiv:1706.04599)."""
-    fitted = minimize_scalar(
-        lambda log_t: log_loss(labels, rescale(p_real, np.exp(-log_t)), labels=[FAKE, REAL]),
-        bounds=(np.log(0.05), np.log(20)),
-        method="bounded",
-    )
-    return float(np.exp(fitted.x))
+    """The temperature, within TEMPERATURES, that minimises the log loss (Guo et al., 2017, arXiv:1706.04599).
+
+    The labels are moved off 0 and 1 by as much as so few images leave open (Platt, 1999): images that are told apart
+    without a mistake would otherwise call for all the certainty there is.
+
+    Args:
+        labels: int (n,), 0 fake and 1 real.
+        p_real: float (n,), 0..1.
+
+    Raises:
+        ValueError: the answers tell nothing, so that no temperature makes them probabilities: not numbers, all alike,
+            or best taken as noise, at more than twice the loss of a guess.
+    """
+    if not np.isfinite(p_real).all():
+        raise ValueError("some answers are no numbers")
+    if np.ptp(p_real) < 1e-6:
+        raise ValueError(f"every answer is {p_real[0]:.3f}")
+    reals = (labels == REAL).sum()
+    fakes = len(labels) - reals
+    targets = np.where(labels == REAL, (reals + 1) / (reals + 2), 1 / (fakes + 2))
+    logits = logit(np.clip(p_real, 1e-7, 1 - 1e-7))
+
+    def loss(log_t: float) -> float:
+        scaled = logits / np.exp(log_t)
+        return float(np.mean(np.logaddexp(0, scaled) - targets * scaled))
+
+    fitted = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded", options={"xatol": 1e-6})
+    temperature = float(np.exp(fitted.x))
+    if temperature > 0.99 * TEMPERATURES[1] and loss(0.0) > 2 * np.log(2):
+        raise ValueError("the answers are wrong as often as they are certain")
+    return temperature
 
 
 def calibration(labels: np.ndarray, p_real: np.ndarray, bins: int = 10) -> dict:
@@ -133,14 +159,35 @@ def unsure_band(labels: np.ndarray, p_real: np.ndarray, threshold: float) -> tup
     return float(low), float(high)
 
 
-def operating_points(labels: np.ndarray, p_real: np.ndarray) -> list[dict]:
-    """The share of fakes found where at most FALSE_ACCUSATIONS of the real photos are falsely accused."""
-    accused, found, thresholds = roc_curve(labels == FAKE, 1 - p_real, drop_intermediate=False)
+def choose_points(labels: np.ndarray, p_real: np.ndarray) -> dict[float, float]:
+    """The highest thresholds that accuse at most each of FALSE_ACCUSATIONS of the real photos: {rate: threshold}.
+
+    A photo is called fake where P(real) is below the threshold, as everywhere.
+    """
+    reals = np.sort(p_real[labels == REAL])
+    return {rate: float(reals[int(rate * len(reals) + 1e-9)]) for rate in FALSE_ACCUSATIONS}
+
+
+def operating_points(labels: np.ndarray, p_real: np.ndarray, thresholds: dict[float, float]) -> list[dict]:
+    """What thresholds do to these photos: shares of the fakes found and of the real photos accused.
+
+    Args:
+        labels: int (n,), 0 fake and 1 real, both present.
+        p_real: float (n,), 0..1.
+        thresholds: from `choose_points`, on other photos.
+
+    Returns:
+        For each: false_accusation, the rate aimed at; threshold; fakes_found and accused, 0..1, each with its 95%
+        Wilson interval.
+    """
     points = []
-    for rate in FALSE_ACCUSATIONS:
-        last = int(np.flatnonzero(accused <= rate)[-1])
-        threshold = float(np.clip(1 - thresholds[last], 0, 1))
-        points.append({"false_accusation": rate, "fakes_found": float(found[last]), "threshold": threshold})
+    for rate, threshold in thresholds.items():
+        point = {"false_accusation": rate, "threshold": threshold}
+        for name, label in (("fakes_found", FAKE), ("accused", REAL)):
+            called_fake = p_real[labels == label] < threshold
+            point[name] = float(called_fake.mean())
+            point[f"{name}_interval_95"] = interval_95(called_fake.sum(), len(called_fake))
+        points.append(point)
     return points
 
 
@@ -195,11 +242,14 @@ def _resampled_auc(labels: np.ndarray, p_real: np.ndarray, times: np.ndarray) ->
     return np.array(areas)
 
 
-def summarize(labels: np.ndarray, p_real: np.ndarray, threshold: float, temperature: float = 1.0) -> dict:
-    """All figures of one split: threshold-free ones, then those at 0.5 and at the given threshold.
+def summarize(
+    labels: np.ndarray, p_real: np.ndarray, threshold: float, points: dict[float, float], temperature: float = 1.0
+) -> dict:
+    """All figures of one split: threshold-free ones, then those at 0.5, at the given threshold and operating points.
 
     ``average_precision`` takes fake as the positive class, since fakes are what a detector looks for.
-    ``temperature`` is the one that ``p_real`` has been through, for the calibration before it.
+    ``points`` is from `choose_points`; ``temperature`` is the one that ``p_real`` has been through, for the
+    calibration before it.
     """
     accused, found, _ = roc_curve(labels == FAKE, 1 - p_real)
     return {
@@ -209,7 +259,7 @@ def summarize(labels: np.ndarray, p_real: np.ndarray, threshold: float, temperat
         "equal_error_rate": equal_error(labels, p_real)[0],
         "at_default": at_threshold(labels, p_real, DEFAULT_THRESHOLD),
         "at_threshold": at_threshold(labels, p_real, threshold),
-        "operating_points": operating_points(labels, p_real),
+        "operating_points": operating_points(labels, p_real, points),
         "calibration": {
             "before": calibration(labels, rescale(p_real, temperature)),
             "after": calibration(labels, p_real),

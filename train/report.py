@@ -63,7 +63,7 @@ def summary(runs: dict[Path, dict], untrained: dict[Path, str]) -> list[dict]:
     for folder, figures in runs.items():
         test = figures["splits"]["test"]
         classes = test["at_threshold"]["classes"]
-        points = {f"{point['false_accusation']:.0%}": point["fakes_found"] for point in test["operating_points"]}
+        points = {f"{point['false_accusation']:.0%}": point for point in test["operating_points"]}
         rows.append(
             {
                 "run": folder.name,
@@ -72,7 +72,10 @@ def summary(runs: dict[Path, dict], untrained: dict[Path, str]) -> list[dict]:
                 **{f"right on {name}": f"{classes[name]['recall']:.1%}" for name in CLASS_NAMES},
                 "ROC AUC": f"{test['roc_auc']:.3f}",
                 "calibration error": f"{test['calibration']['after']['ece']:.3f}",
-                **{f"fakes found at {rate} accused": f"{found:.1%}" for rate, found in points.items()},
+                **{
+                    f"fakes found at {rate} accused": f"{point['fakes_found']:.1%} (accused: {point['accused']:.1%})"
+                    for rate, point in points.items()
+                },
             }
         )
     return rows + [
@@ -107,7 +110,7 @@ def paired(runs: dict[Path, dict]) -> list[str]:
     return [
         html.table(rows),
         html.text(
-            "Each pair of runs judged the same images, so their difference is known better than each one's figures: "
+            "The runs of a pair judged the same images, by their content, so their difference is known better than each one's figures: "
             "2,000 resamples of the images, the same for both (paired bootstrap). Where the interval holds 0, "
             "chance may be all there is."
         ),
@@ -116,11 +119,24 @@ def paired(runs: dict[Path, dict]) -> list[str]:
 
 def legend(runs: dict[Path, dict]) -> str:
     """How to read the table."""
-    images = next(iter(runs.values()))["splits"]["test"]["images"]
+    measured: dict[str, list[str]] = {}
+    for folder, figures in runs.items():
+        test = figures["splits"]["test"]
+        fakes, reals = (test["images"][name] for name in CLASS_NAMES)
+        guess = max(fakes, reals) / (fakes + reals)
+        line = f"{reals} real and {fakes} fake test images of {dataset(test)}; one answer for all would be right on {guess:.0%}"
+        measured.setdefault(line, []).append(folder.name)
+    lines = [line if len(measured) == 1 else f"{', '.join(names)}: {line}" for line, names in measured.items()]
+    different = "" if len(measured) == 1 else " Runs that were measured on different images can't be compared by this table."
     return (
-        f"{images['real']} real and {images['fake']} fake test images; a guess would be right on half of them. "
-        "Fakes found at 1% accused: the share of fakes found where one real photo of a hundred is called fake."
+        f"{'; '.join(lines)}.{different} Fakes found at 1% accused: the share of fakes found at the threshold where one "
+        "real validation photo of a hundred is called fake; beside it, the share of these real photos that is."
     )
+
+
+def dataset(figures: dict) -> str:
+    """Name and the hash's beginning of what was measured."""
+    return f"{figures['dataset']['name']} (content {figures['dataset']['sha256'][:12]})"
 
 
 def other_sources(runs: dict[Path, dict]) -> list[dict]:
@@ -128,7 +144,7 @@ def other_sources(runs: dict[Path, dict]) -> list[dict]:
     rows = []
     for folder, figures in runs.items():
         for name, of_source in figures.get("extra", {}).items():
-            row = {"run": folder.name, "source": name}
+            row = {"run": folder.name, "source": f"{name} (content {of_source['dataset']['sha256'][:12]})"}
             for label in CLASS_NAMES:
                 right = of_source["accuracy"].get(label)
                 row[f"{label} images"] = of_source["images"].get(label, 0)
@@ -170,7 +186,8 @@ def one_run(folder: Path, figures: dict) -> list[str]:
             {"class": name} | {key: f"{of_class[key]:.3f}" for key in ("precision", "recall", "f1")}
             for name, of_class in at["classes"].items()
         ]
-        parts += [html.text(f"{SPLIT_TITLES[split]}: {interval(at)} right."), html.table(rows)]
+        of_what = dataset(figures["splits"][split])
+        parts += [html.text(f"{SPLIT_TITLES[split]}, {of_what}: {interval(at)} right."), html.table(rows)]
     for name, words in PICTURES.items():
         path = folder / run.PLOTS / f"{name}.png"
         if path.exists():

@@ -3,8 +3,9 @@
     model.keras    the best epoch's network, pixels to P(real)
     config.json    every option, package versions, dataset fingerprint
     history.csv    one row an epoch
-    metrics.json   threshold and figures of each evaluated split
+    metrics.json   threshold and figures of each evaluated split, with its images' fingerprint
     scores-*.csv   P(real) of each image of an evaluated split
+    learnt.npz     what the training images look like, so that nobody measures on them
     plots/         PNG
     checkpoints/   best and last epoch with the optimiser's state, for --resume
 """
@@ -86,10 +87,10 @@ def read_figures(run: Path) -> dict:
     """Read metrics.json of a run that was evaluated on a test split.
 
     Raises:
-        RunError: it was not.
+        RunError: it was not, or by a version that did not say on which images.
     """
     figures = read_json(run, METRICS)
-    if "test" not in figures.get("splits", {}):
+    if "dataset" not in figures.get("splits", {}).get("test", {}):
         raise RunError(f"{run} has no test figures; run `python -m train evaluate {run} --data DIR` first.")
     return figures
 

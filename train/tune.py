@@ -73,7 +73,7 @@ def tune(args: argparse.Namespace) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
     out = Path(args.out)
-    photos = data.load_checked(args.data, ("train", "valid"), allow_duplicates=args.allow_duplicates)
+    photos = data.load_checked(args.data, ("train", "valid"), (), args.allow_duplicates, split_seed=args.split_seed)
     config = {
         "model": args.model,
         "options": {key: getattr(args, key) for key in ("epochs", "batch_size", "seed")},

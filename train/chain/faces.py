@@ -1,19 +1,28 @@
-"""Find the faces in a photo, and cut one out as the models were trained to see it.
+"""Find the faces in a photo, and cut each out as the models were trained to see it.
 
 The network is BlazeFace (Bazarevsky et al. 2019, "BlazeFace: Sub-millisecond Neural Face Detection on Mobile
 GPUs", https://arxiv.org/abs/1907.05047) with the weights of MediaPipe's short-range face detection.
 ``web/faces.js`` does the same in the browser, step by step; what both must agree on stands in ``faces.json``:
 
+    trim        a pixel is not the border's when its brightness differs by more than `differs` (JPEG smears colours);
+                a line with fewer than the share `few` of those is the border's; the photo's edge has at least the share
+                `edge` of them, no more than `ringing` lines (JPEG's) behind; less than `least` pixels are no photo
     network     side of its square input in pixels; its grids of anchors, so many an element
-    keypoints   names, in the network's order
-    searches    made in turn until one finds a face: the photo's longer side is shrunk to so many times the
-                network's, and a face needs at least this score, the higher the more places are looked at
+    keypoints   names, in the network's order; `mirrored`: what each is called in the mirror image
+    searches    made in turn: the photo's longer side is shrunk to so many times the network's, and a face needs at
+                least this score, the higher the more places are looked at
+    sees        least width of a face that the network can be relied on to see, as a share of its square
+    seen        score that a face needs when it is looked at alone
     overlap     intersection over union from which on two boxes are one face
-    crop        side of the aligned crop, and of the picture that it is shrunk from, in pixels
-    beside      least width of a second face that counts, as a share of the largest one's
-    small       width of a face, as a share of the photo's shorter side, below which the crop is offered
-    tiny        width of a face in pixels below which no crop helps
-    advice      the sentences
+    look        half the side of the square in which a found face is looked at alone, in widths of its box
+    square      how FFHQ's square follows from eyes and mouth, see `_square`
+    crop        side of a face that was cut out, in pixels
+    beside      least width of a second face, as a share of the largest one's
+    most        faces of one photo
+    aligned     how far from FFHQ's square a picture's own may be that is an aligned face already: its centre in shares
+                of the side, its size as a ratio, its turn in degrees
+    tiny        width of a face in pixels below which no verdict on it is sound
+    advice, words   the sentences
 """
 
 import dataclasses
@@ -29,6 +38,8 @@ from PIL import Image
 FACTS = json.loads((Path(__file__).parent / "faces.json").read_text())
 NETWORK = Path(__file__).parent / "face_detection_short_range.tflite"
 SIDE = FACTS["network"]["size"]
+BRIGHTNESS = np.array([299, 587, 114])  # Thousandths that red, green and blue have in it, as JPEG counts.
+MIRRORED = [FACTS["keypoints"].index(name) for name in FACTS["mirrored"]]
 
 _one_at_a_time = threading.Lock()  # The interpreter keeps its tensors between two calls.
 
@@ -38,7 +49,7 @@ class Face:
     """One face, in pixels of the photo, (0, 0) its upper left corner; parts may lie outside it.
 
     Attributes:
-        box: left, top, right, bottom; from the brows to the chin.
+        box: left, top, right, bottom of an upright square; from the brows to the chin.
         score: confidence, 0..1.
         keypoints: {name: (x, y)} of both eyes, nose, mouth and both ears; right is the person's right.
     """
@@ -49,87 +60,217 @@ class Face:
 
     @property
     def width(self) -> float:
-        """Of the box, which is square, in pixels."""
+        """Of the box, in pixels."""
         return self.box[2] - self.box[0]
+
+    @property
+    def roll(self) -> float:
+        """Degrees, -180..180, from the eyes: 0 for an upright face, positive for one turned clockwise as seen."""
+        (right_x, right_y), (left_x, left_y) = self.keypoints["right_eye"], self.keypoints["left_eye"]
+        return float(np.degrees(np.arctan2(left_y - right_y, left_x - right_x)))
+
+
+def trim(pixels: np.ndarray) -> tuple[int, int, int, int]:
+    """What a photo shows within uniform borders: frames, bars, the black around it in a screenshot.
+
+    A border's lines are of one colour but for JPEG's noise, and the photo begins behind them along a straight line, for
+    at least half of its side, at once. So a plain wall, a studio's grey and a night sky stay: what begins before them,
+    hair for instance, is round.
+
+    Args:
+        pixels: uint8 (height, width, 3), RGB.
+
+    Returns:
+        left, top, right, bottom of what is left: the whole where there is no border.
+    """
+    box = (0, 0, pixels.shape[1], pixels.shape[0])
+    for _ in range(8):  # A frame in a frame, and bars around it.
+        left, top, right, bottom = box
+        view = pixels[top:bottom, left:right]
+        for line in (view[0], view[-1], view[:, 0], view[:, -1]):
+            inner = _within(view, np.sort(line, axis=0)[len(line) // 2].astype(int))
+            if inner != (0, 0, right - left, bottom - top):
+                box = (left + inner[0], top + inner[1], left + inner[2], top + inner[3])
+                break
+        else:
+            return box
+    return box
 
 
 def find_faces(pixels: np.ndarray) -> list[Face]:
-    """The faces of a photo, the largest first.
+    """The faces of a photo at any roll, the largest first; not those much smaller, and not more than `most`.
 
-    The network sees faces from about an eighth of its square on. So only where the whole photo shows none, parts
-    of it are looked at, and then smaller ones.
+    The network sees faces from about an eighth of its square on. So where the whole photo shows none, or one so small
+    that others could have been missed, parts of it are looked at, and then smaller ones. Only where no face is found
+    so, the photo is turned by quarters. Each face is then looked at alone, see `_look_closer`.
 
     Args:
         pixels: uint8 (height, width, 3), RGB, any size.
     """
-    for search in FACTS["searches"]:
-        if search["parts"] > 1 and search["parts"] * SIDE > max(pixels.shape[:2]):
-            break  # Enlarging shows nothing new.
-        if found := _search(pixels, **search):
-            return sorted(map(_face, found), key=lambda face: face.width, reverse=True)
+    longer = max(pixels.shape[:2])
+    searches = [search for search in FACTS["searches"] if search["parts"] == 1 or search["parts"] * SIDE <= longer]
+    for turns in ((0,), (1, 2, 3)):
+        faces = []
+        for search in searches:  # Enlarging would show nothing new.
+            faces = _join(pixels, faces, _search(pixels, turns, **search))
+            if faces and faces[0].width * FACTS["beside"] >= FACTS["sees"] * longer / search["parts"]:
+                break
+        if faces:
+            return faces
     return []
 
 
-def aligned_crop(pixels: np.ndarray, face: Face) -> np.ndarray:
+def cut(pixels: np.ndarray, face: Face) -> np.ndarray:
     """Cut a face out upright, as FFHQ's photos were cut (Karras et al. 2019, https://arxiv.org/abs/1812.04948).
 
-    The square follows from eyes and mouth as in appendix C of Karras et al. 2018
-    (https://arxiv.org/abs/1710.10196). What it needs beyond the photo's edges is the photo mirrored there.
+    What it needs beyond the photo's edges is the photo mirrored there.
 
     Args:
         pixels: uint8 (height, width, 3), RGB.
         face: one that `find_faces` found there.
 
     Returns:
-        uint8 (size, size, 3), the size of `FACTS["crop"]`.
+        uint8 (crop, crop, 3).
     """
-    square = _square(face.keypoints)
-    crop = _cut(pixels, square)
-    if not (again := find_faces(crop)):  # Seen as large as this, the keypoints are several times as exact.
-        return crop
-    (x, y), (u, v) = square
-    units = {name: np.array(point) * 2 / len(crop) - 1 for name, point in again[0].keypoints.items()}
-    return _cut(pixels, _square({name: (x + s * u - t * v, y + s * v + t * u) for name, (s, t) in units.items()}))
+    return _cut(pixels, _square(face.keypoints), FACTS["crop"])
 
 
-def count(faces: list[Face]) -> int:
-    """How many of the faces count: not those much smaller than the largest, in the background."""
-    return sum(face.width >= FACTS["beside"] * faces[0].width for face in faces)
+def is_aligned(pixels: np.ndarray, face: Face) -> bool:
+    """Whether a picture is an aligned face already: square, with eyes and mouth where FFHQ has them.
 
-
-def situation(faces: list[Face], width: int, height: int) -> str | None:
-    """What a photo's faces mean for its verdict: none, several, tiny or small (the crop helps); None when all is well.
+    Then it is best judged as it is, since resampling takes away traces of how it was made. Eyes and mouth are compared
+    by the square that follows from them: of 400 images of the Kaggle set's training part, whose squares are FFHQ's,
+    99.5 % have its centre within 0.05 of the side, its turn within 6.2 degrees, and its size within 0.87 and 1.16 of
+    what they should be. So these pass, and a face turned by 15 degrees or cut half as loosely again does not.
 
     Args:
-        faces: from `find_faces`.
-        width, height: of the photo in pixels.
+        pixels: uint8 (height, width, 3), RGB, without uniform borders.
+        face: one that `find_faces` found there.
     """
-    if not faces:
-        return "none"
-    if count(faces) > 1:
-        return "several"
-    if faces[0].width < FACTS["tiny"]:
-        return "tiny"
-    if faces[0].width < FACTS["small"] * min(width, height):
-        return "small"
-    return None
+    height, width = pixels.shape[:2]
+    (x, y), (u, v) = _square(face.keypoints)
+    facts, size = FACTS["aligned"], 2 * np.hypot(u, v) / width
+    return bool(
+        abs(width - height) <= 1
+        and max(abs(x / width - 0.5), abs(y / height - 0.5)) <= facts["centre"]
+        and 1 / facts["size"] <= size <= facts["size"]
+        and abs(np.degrees(np.arctan2(v, u))) <= facts["turn"]
+    )
 
 
-def advice(faces: list[Face], width: int, height: int) -> str | None:
-    """One or two sentences on the `situation` for the person who chose the photo; None when all is well."""
-    if not (key := situation(faces, width, height)):
+def _within(pixels: np.ndarray, colour: np.ndarray) -> tuple[int, int, int, int]:
+    """The box of what is not a border of this colour, sides without a straight edge left where they are."""
+    facts = FACTS["trim"]
+    height, width = pixels.shape[:2]
+    whole = (0, 0, width, height)
+
+    def share(line: np.ndarray) -> float:
+        """Of a line's pixels, those of another colour."""
+        return float((np.abs((line - colour) @ BRIGHTNESS) > 1000 * facts["differs"]).mean())
+
+    def first(lines, least: float, few: int) -> int | None:
+        return next((index for index, line in zip(range(few), lines) if share(line) >= least), None)
+
+    def edge(lines, count: int, start: int) -> int:
+        found = first(lines, facts["edge"], min(facts["ringing"] + 1, count - start))
+        return 0 if found is None else start + found
+
+    few = facts["few"]
+    top = first(iter(pixels), few, height)
+    if top is None:
+        return whole
+    bottom = height - first(iter(pixels[::-1]), few, height)
+    columns = pixels[top:bottom].swapaxes(0, 1)
+    left = first(iter(columns), few, width)
+    if left is None:
+        return whole
+    right = width - first(iter(columns[::-1]), few, width)
+    inner = pixels[top:bottom, left:right]
+    across = inner.swapaxes(0, 1)
+    box = (
+        edge(iter(across), width, left) if left else 0,
+        edge(iter(inner), height, top) if top else 0,
+        width - edge(iter(across[::-1]), width, width - right) if right < width else width,
+        height - edge(iter(inner[::-1]), height, height - bottom) if bottom < height else height,
+    )
+    return whole if min(box[2] - box[0], box[3] - box[1]) < facts["least"] else box
+
+
+def _join(pixels: np.ndarray, faces: list[Face], rows: list[np.ndarray]) -> list[Face]:
+    """The faces and those of new rows, each looked at alone; as `find_faces` returns them."""
+    faces = list(faces)
+    for row in rows:
+        face = _look_closer(pixels, row)
+        if face and not any(_overlaps(np.array([other.box]), face.box)[0] for other in faces):
+            faces.append(face)
+    faces.sort(key=lambda face: face.width, reverse=True)
+    return [face for face in faces if face.width >= FACTS["beside"] * faces[0].width][: FACTS["most"]]
+
+
+def _look_closer(pixels: np.ndarray, row: np.ndarray) -> Face | None:
+    """Look at a found face alone; None where none is seen then.
+
+    The network often takes a face that is upside down for an upright one, a mouth for an eye. So the face is looked at
+    in four quarter turns, and the one with the best score is taken. Then it is upright and as large as in training,
+    where the keypoints are several times as exact; those of the mirror image, averaged in, take away the network's own
+    slant.
+    """
+    left, top, right, bottom = row[1:5]
+    angle, reach = np.arctan2(row[8] - row[6], row[7] - row[5]), FACTS["look"] * (right - left)
+    square = ((left + right) / 2, (top + bottom) / 2), (reach * np.cos(angle), reach * np.sin(angle))
+    view = _cut(pixels, square, SIDE)
+    seen = [(turn, best) for turn in range(4) if (best := _best(np.rot90(view, turn))) is not None]
+    if not seen:
         return None
-    pixels = int(faces[0].width) if faces else 0
-    return FACTS["advice"][key].format(count=count(faces), pixels=pixels)
+    turn, best = max(seen, key=lambda one: one[1][0])
+    square = _square(_face(_from_square(_turned_back(best, turn, SIDE, SIDE), square)).keypoints)
+    view = _cut(pixels, square, SIDE)
+    plain, mirrored = _best(view), _best(view[:, ::-1])
+    if plain is None or mirrored is None:
+        return None
+    return _face(_from_square((plain + _mirrored(mirrored)) / 2, square))
 
 
-def _search(pixels: np.ndarray, parts: int, least_score: float) -> list[np.ndarray]:
+def _best(square: np.ndarray) -> np.ndarray | None:
+    """The row, as `_decode` makes it, of the best face in the network's square."""
+    return next(iter(_blend(_decode(*_run(square), FACTS["seen"]))), None)
+
+
+def _mirrored(row: np.ndarray) -> np.ndarray:
+    """A row of the network's square in its mirror image."""
+    points = row[1:].reshape(-1, 2) * [-1, 1] + [SIDE, 0]
+    (right, top), (left, bottom) = points[:2]
+    return np.array([row[0], left, top, right, bottom, *points[2:][MIRRORED].ravel()])
+
+
+def _turned_back(row: np.ndarray, turns: int, width: int, height: int) -> np.ndarray:
+    """A row of a picture after so many of numpy's quarter turns, in the picture of width and height before them."""
+    x, y = row[1::2], row[2::2]
+    x, y = [(x, y), (width - y, x), (width - x, height - y), (y, height - x)][turns]
+    box = [min(x[:2]), min(y[:2]), max(x[:2]), max(y[:2])]
+    return np.array([row[0], *box, *np.stack([x[2:], y[2:]], axis=1).ravel()])
+
+
+def _from_square(row: np.ndarray, square: tuple[tuple[float, float], tuple[float, float]]) -> np.ndarray:
+    """A row of the network's picture of a `_square`, in the photo; the box keeps its size, and is upright there."""
+    (x, y), (u, v) = square
+    s, t = row[1::2] * 2 / SIDE - 1, row[2::2] * 2 / SIDE - 1
+    half = np.hypot(u, v) * (s[1] - s[0]) / 2
+    s, t = np.append(s[2:], (s[0] + s[1]) / 2), np.append(t[2:], (t[0] + t[1]) / 2)
+    points = np.stack([x + s * u - t * v, y + s * v + t * u], axis=1)
+    centre = points[-1]
+    return np.array([row[0], *(centre - half), *(centre + half), *points[:-1].ravel()])
+
+
+def _search(pixels: np.ndarray, turns: tuple[int, ...], parts: int, least_score: float) -> list[np.ndarray]:
     """Faces of at least ``least_score``, looked for in the photo shrunk to ``parts`` times the network's side.
 
-    The network's square moves over it by half its side. A side too short for the square gets black bars.
+    It is looked at after each number of quarter turns. The network's square moves over it by half its side. A side too
+    short for the square gets black bars.
 
     Returns:
-        For each face float64 (17,): score, and in pixels of the photo x and y of the box's corners and the keypoints.
+        For each face, the best first, float64 (17,): score, and in pixels of the photo x and y of the box's corners and
+        of the keypoints.
     """
     height, width = pixels.shape[:2]
     scale = parts * SIDE / max(width, height)
@@ -138,13 +279,18 @@ def _search(pixels: np.ndarray, parts: int, least_score: float) -> list[np.ndarr
     x, y = (canvas.shape[1] - w) // 2, (canvas.shape[0] - h) // 2
     canvas[y : y + h, x : x + w] = Image.fromarray(pixels).resize((w, h), Image.Resampling.BILINEAR)
     found = []
-    for top in _starts(canvas.shape[0]):
-        for left in _starts(canvas.shape[1]):
-            rows = _decode(*_run(canvas[top : top + SIDE, left : left + SIDE]), least_score)
-            rows[:, 1::2] = (rows[:, 1::2] + left - x) * width / w
-            rows[:, 2::2] = (rows[:, 2::2] + top - y) * height / h
-            found.append(rows)
-    return _blend(np.concatenate(found))
+    for turn in turns:
+        view = np.rot90(canvas, turn)
+        for top in _starts(view.shape[0]):
+            for left in _starts(view.shape[1]):
+                for row in _decode(*_run(view[top : top + SIDE, left : left + SIDE]), least_score):
+                    row[1::2] += left
+                    row[2::2] += top
+                    found.append(_turned_back(row, turn, canvas.shape[1], canvas.shape[0]))
+    rows = np.array(found).reshape(-1, 17)
+    rows[:, 1::2] = (rows[:, 1::2] - x) * width / w
+    rows[:, 2::2] = (rows[:, 2::2] - y) * height / h
+    return _blend(rows)
 
 
 def _starts(length: int) -> list[int]:
@@ -204,17 +350,22 @@ def _blend(rows: np.ndarray) -> list[np.ndarray]:
     rows = rows[np.argsort(-rows[:, 0], kind="stable")]
     blended = []
     while len(rows):
-        left, top, right, bottom = rows[:, 1:5].T
-        width = np.minimum(right, right[0]) - np.maximum(left, left[0])
-        height = np.minimum(bottom, bottom[0]) - np.maximum(top, top[0])
-        shared = np.maximum(width, 0) * np.maximum(height, 0)
-        area = (right - left) * (bottom - top)
-        same = shared > FACTS["overlap"] * (area + area[0] - shared)
+        same = _overlaps(rows[:, 1:5], rows[0, 1:5])
         same[0] = True  # Whatever its own size.
         mean = np.average(rows[same], axis=0, weights=rows[same, 0])
         blended.append(np.array([rows[0, 0], *mean[1:]]))
         rows = rows[~same]
     return blended
+
+
+def _overlaps(boxes: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
+    """Which of the boxes (n, 4) show the same face as another one."""
+    left, top, right, bottom = boxes.T
+    width = np.minimum(right, box[2]) - np.maximum(left, box[0])
+    height = np.minimum(bottom, box[3]) - np.maximum(top, box[1])
+    shared = np.maximum(width, 0) * np.maximum(height, 0)
+    areas = (right - left) * (bottom - top) + (box[2] - box[0]) * (box[3] - box[1])
+    return shared > FACTS["overlap"] * (areas - shared)
 
 
 def _face(row: np.ndarray) -> Face:
@@ -224,28 +375,56 @@ def _face(row: np.ndarray) -> Face:
 
 
 def _square(keypoints: dict[str, tuple[float, float]]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """FFHQ's square around a face: its centre, and the way from there to the middle of its right side."""
+    """FFHQ's square around a face: its centre, and the way from there to the middle of its right side.
+
+    It follows from eyes and mouth as in appendix C of Karras et al. 2018 (https://arxiv.org/abs/1710.10196), by numbers
+    of our own, since this network sees them elsewhere than the one that FFHQ was cut by. Fitted on 800 images of the
+    Kaggle set's training part, whose squares are FFHQ's: they lie, in shares of the side, 0.000 +- 0.006 across and
+    0.000 +- 0.009 down from where they should, are 1.00 +- 0.05 times as large, and turned by 0.0 +- 1.7 degrees.
+    FFHQ's own numbers would put them 0.010 too low and make them 1.5 % too large. Weighing the way between the eyes
+    `level` times as much as the way to the mouth halves the spread of the turn.
+    """
+    facts = FACTS["square"]
     right_eye, left_eye, mouth = (np.array(keypoints[name]) for name in ("right_eye", "left_eye", "mouth"))
     eyes, eye_to_eye = (right_eye + left_eye) / 2, left_eye - right_eye
     eyes_to_mouth = mouth - eyes
-    x, y = eye_to_eye + [eyes_to_mouth[1], -eyes_to_mouth[0]]
-    reach = max(2 * np.hypot(*eye_to_eye), 1.8 * np.hypot(*eyes_to_mouth)) / np.hypot(x, y)
-    return tuple((eyes + 0.1 * eyes_to_mouth).tolist()), (float(x * reach), float(y * reach))
+    x, y = facts["level"] * eye_to_eye + [eyes_to_mouth[1], -eyes_to_mouth[0]]
+    reach = max(facts["eyes"] * np.hypot(*eye_to_eye), facts["mouth"] * np.hypot(*eyes_to_mouth)) / np.hypot(x, y)
+    return tuple((eyes + facts["down"] * eyes_to_mouth).tolist()), (float(x * reach), float(y * reach))
 
 
-def _cut(pixels: np.ndarray, square: tuple[tuple[float, float], tuple[float, float]]) -> np.ndarray:
-    """The content of a `_square` as the crop's uint8 (size, size, 3)."""
+def _cut(pixels: np.ndarray, square: tuple[tuple[float, float], tuple[float, float]], size: int) -> np.ndarray:
+    """The content of a `_square` as uint8 (size, size, 3).
+
+    The photo is resampled once: means of whole blocks of its pixels where it is at least twice as large, then between
+    the nearest four; at four places of each new pixel where they lie more than a pixel apart, else at its centre.
+    """
     (x, y), (u, v) = square
-    reach = abs(u) + abs(v) + 2  # Two pixels more for the interpolation.
-    left, top = int(np.floor(x - reach)), int(np.floor(y - reach))
-    columns = _mirror(np.arange(left, int(np.ceil(x + reach))), pixels.shape[1])
-    rows = _mirror(np.arange(top, int(np.ceil(y + reach))), pixels.shape[0])
-    source, size = FACTS["crop"]["source"], FACTS["crop"]["size"]
-    step_u, step_v = 2 * u / source, 2 * v / source
-    matrix = (step_u, -step_v, x - u + v - left, step_v, step_u, y - v - u - top)
-    crop = Image.fromarray(pixels[rows[:, None], columns])
-    crop = crop.transform((source, source), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
-    return np.asarray(crop.resize((size, size), Image.Resampling.BILINEAR))
+    scale = 2 * np.hypot(u, v) / size
+    block = max(int(scale), 1)
+    reach = abs(u) + abs(v) + 2 * block  # Two more for what lies between pixels.
+    left, top, count = int(np.floor(x - reach)), int(np.floor(y - reach)), int(np.ceil(2 * reach / block)) + 1
+    columns = _mirror(np.arange(left, left + count * block), pixels.shape[1])
+    rows = _mirror(np.arange(top, top + count * block), pixels.shape[0])
+    region = pixels[rows[:, None], columns]
+    if block > 1:
+        sums = region.reshape(count, block, count, block, 3).sum(axis=(1, 3), dtype=np.int64)
+        region = (2 * sums + block**2) // (2 * block**2)
+    grid = 2 if scale > block else 1
+    at = (np.arange(size * grid) + 0.5) * 2 / (size * grid) - 1
+    s, t = at[None, :], at[:, None]
+    across = (x + s * u - t * v - left) / block - 0.5
+    down = (y + s * v + t * u - top) / block - 0.5
+    column, row = np.floor(across).astype(np.int32), np.floor(down).astype(np.int32)
+    across, down = (across - column)[..., None], (down - row)[..., None]
+    at, region = row * count + column, region.reshape(-1, 3).astype(float)
+    upper, after = region.take(at, axis=0), region.take(at + 1, axis=0)
+    lower, below = region.take(at + count, axis=0), region.take(at + count + 1, axis=0)
+    upper += (after - upper) * across
+    lower += (below - lower) * across
+    sampled = upper + (lower - upper) * down
+    means = sampled.reshape(size, grid, size, grid, 3).sum(axis=(1, 3)) / grid**2
+    return np.floor(means + 0.5).astype(np.uint8)
 
 
 def _mirror(positions: np.ndarray, length: int) -> np.ndarray:

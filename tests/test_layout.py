@@ -1,0 +1,143 @@
+"""Finding a dataset's images as people have them."""
+
+import shutil
+import tarfile
+import zipfile
+
+import pytest
+from conftest import draw, encode, write_dataset
+
+from train import __main__, data, layout
+
+
+def counts(root, **options):
+    photos = data.load_checked(root, ("train",), optional=("valid", "test"), **options)
+    return data.fingerprint(photos)["counts"]
+
+
+ONE_OF_EACH = {f"{split}/{name}": 1 for split in ("test", "train", "valid") for name in ("fake", "real")}
+
+
+def test_the_kaggle_zip_and_its_folder_are_found(tmp_path):
+    write_dataset(tmp_path / "archive/real_vs_fake/real-vs-fake", {"train": 1, "valid": 1, "test": 1})
+    archive = shutil.make_archive(str(tmp_path / "kaggle"), "zip", tmp_path / "archive")
+    for root in (tmp_path / "archive", tmp_path / "archive/real_vs_fake", tmp_path / "kaggle.zip"):
+        splits = data.find_splits(root)
+        assert list(splits) == ["train", "valid", "test"]
+        photos = data.list_photos(splits["train"], "train")
+        assert [(photo.path.split("/")[-2], photo.label) for photo in photos] == [("fake", 0), ("real", 1)]
+    assert zipfile.is_zipfile(archive)
+
+
+@pytest.mark.parametrize(
+    ("splits", "classes"),
+    [
+        (("train", "valid", "test"), ("Fake", "Real")),
+        (("Train", "Validation", "Test"), ("fake", "real")),
+        (("training", "val", "testing"), ("FAKE", "REAL")),
+    ],
+)
+def test_other_spellings_are_taken(tmp_path, splits, classes):
+    root = write_dataset(tmp_path / "plain", {"train": 1, "valid": 1, "test": 1})
+    other = tmp_path / "other/a/b/c/d"
+    for split, own in zip(splits, layout.SPLITS):
+        for name, own_name in zip(classes, ("fake", "real")):
+            shutil.copytree(root / own / own_name, other / split / name)
+    assert counts(tmp_path / "other") == ONE_OF_EACH
+
+
+@pytest.mark.parametrize(("name", "format"), [("X.ZIP", "zip"), ("x.tar.gz", "gztar"), ("x.tgz", "gztar"), ("x.tar", "tar")])
+def test_archives_are_unpacked_once(tmp_path, name, format):
+    root = write_dataset(tmp_path / "set", {"train": 1, "valid": 1, "test": 1})
+    shutil.move(shutil.make_archive(str(tmp_path / "made"), format, root), tmp_path / name)
+    assert counts(tmp_path / name) == ONE_OF_EACH
+    (tmp_path / name).write_bytes(b"")  # Not read again.
+    assert counts(tmp_path / name) == ONE_OF_EACH
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("x.zip", lambda whole: whole[: len(whole) // 2], "is damaged, cut off or no .zip file"),
+        ("x.zip", lambda whole: whole[:900] + bytes(90) + whole[990:], "is damaged, cut off or no .zip file"),
+        ("x.zip", lambda whole: b"\n<!DOCTYPE html><title>Log in</title>", "is a web page, not an archive"),
+        ("x.tar.gz", lambda whole: whole[:300], "is damaged, cut off or no .tar.gz file"),
+        ("x.7z", lambda whole: whole, "is no folder and none of .zip"),
+    ],
+)
+def test_damaged_archives_are_one_line(tmp_path, name, content, sentence, capsys):
+    root = write_dataset(tmp_path / "set", {"train": 1})
+    made = shutil.make_archive(str(tmp_path / "made"), "gztar" if ".tar" in name else "zip", root)
+    with open(made, "rb") as file:
+        (tmp_path / name).write_bytes(content(file.read()))
+    assert __main__.main(["explore", "--data", str(tmp_path / name), "--out", str(tmp_path / "out")]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "x").exists() and not (tmp_path / "x.partial").exists()
+
+
+def test_what_is_no_dataset_is_refused_with_what_is_there(tmp_path):
+    with pytest.raises(data.DataError, match="set: no such folder or zip"):
+        data.find_splits(tmp_path / "set")
+    (tmp_path / "set/train/cats").mkdir(parents=True)
+    (tmp_path / "set/train/cats/a.jpg").touch()
+    with pytest.raises(data.DataError, match="set: no train/valid/test folder with fake and real folders") as refused:
+        data.find_splits(tmp_path / "set")
+    assert str(refused.value).endswith("It has train/cats (1 .jpg).")
+
+
+def test_what_could_be_meant_in_two_ways_is_refused(tmp_path):
+    for folder in ("one/train", "two/train"):
+        (tmp_path / "several" / folder / "real").mkdir(parents=True)
+    with pytest.raises(data.DataError, match="several holds 2 datasets; pass one of them: .*/one/train, .*/two/train"):
+        data.find_splits(tmp_path / "several")
+    for split in ("val", "validation"):
+        (tmp_path / "twice" / split / "real").mkdir(parents=True)
+    with pytest.raises(data.DataError, match="twice: val and validation are both valid; keep one"):
+        data.find_splits(tmp_path / "twice")
+    for name in ("real", "fake"):
+        (tmp_path / "turned" / name / "train").mkdir(parents=True)
+    with pytest.raises(data.DataError, match="Put the classes inside the splits: train/fake"):
+        data.find_splits(tmp_path / "turned")
+
+
+def test_a_dataset_without_splits_is_divided_by_content(tmp_path):
+    root = write_dataset(tmp_path / "set", {"train": 20})
+    flat = (root / "train").rename(tmp_path / "flat")
+    with pytest.raises(data.DataError, match="not divided into train, valid, test. Pass --split-seed 0"):
+        counts(flat)
+    expected = {f"{split}/{name}": n for split, n in (("test", 2), ("train", 16), ("valid", 2)) for name in ("fake", "real")}
+    assert counts(flat, split_seed=0) == expected
+
+    def of_test(seed):
+        return {photo.sha256 for photo in data.load_checked(flat, ("test",), split_seed=seed)}
+
+    first = of_test(0)
+    assert of_test(1) != first
+    for index, path in enumerate(sorted((flat / "real").iterdir())):
+        path.rename(path.with_name(f"{90 - index}.jpg"))
+    assert of_test(0) == first
+    shutil.copytree(flat, root / "train")
+    with pytest.raises(data.DataError, match=r"is divided already \(train\); leave out --split-seed"):
+        counts(root, split_seed=0)
+
+
+def test_what_is_no_image_is_counted_and_hidden_folders_are_left_out(tmp_path, capsys):
+    root = write_dataset(tmp_path, {"train": 2})
+    real = root / "train/real"
+    (real / "000.jpg").rename(real / "000.jfif")
+    for name in ("a.bmp", "b.BMP", "noending", "._a.jpg"):
+        (real / name).write_bytes(encode(draw(32, 32), "BMP"))
+    (real / ".ipynb_checkpoints").mkdir()
+    shutil.copy(real / "001.jpg", real / ".ipynb_checkpoints/001-checkpoint.jpg")
+    assert counts(root) == {"train/fake": 2, "train/real": 2}
+    line = f"left out of {real}: 2 .bmp, 1 hidden folders, 1 without an ending, 1 hidden files"
+    assert sorted(line) == sorted(capsys.readouterr().err.splitlines()[0])  # In whatever order the folder lists them.
+
+
+def test_linked_folders_are_followed_but_not_in_circles(tmp_path):
+    root = write_dataset(tmp_path / "elsewhere", {"train": 2})
+    (tmp_path / "set/train/real").mkdir(parents=True)
+    (tmp_path / "set/train/fake").symlink_to(root / "train/fake")
+    (tmp_path / "set/train/real/more").symlink_to(root / "train/real")
+    (root / "train/real/back").symlink_to(tmp_path / "set/train/real")
+    assert counts(tmp_path / "set") == {"train/fake": 2, "train/real": 2}
