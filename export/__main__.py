@@ -2,7 +2,7 @@
 
     python -m export quantize runs/custom --out runs/custom-uint8
     python -m export convert runs/custom-uint8 --out web/models/custom --precision uint8
-    python -m export convert runs/custom-uint8 --out space/models/custom --precision uint8 --format keras
+    python -m export convert runs/custom-uint8 --out space/models/custom --precision uint8 --format tflite
     python -m export verify web/models/custom runs/custom-uint8 --data folder/
     python -m export push runs/custom-uint8 --repo OWNER/NAME
     python -m export pull --repo OWNER/NAME --revision COMMIT --out runs/pulled
@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     p = commands.add_parser("convert", help="write the files that the page or the Space loads")
     p.add_argument("run", type=Path)
     p.add_argument("--out", type=Path, required=True, help="folder to fill; what it holds is replaced")
-    p.add_argument("--format", choices=("tfjs", "keras"), default="tfjs")
+    p.add_argument("--format", nargs="+", choices=convert.FORMATS, default=["tfjs"])
     p.add_argument("--precision", choices=(*precision.PRECISIONS, convert.AUTO), default="float32", help="of weights")
     p.add_argument("--data", type=Path, help="dataset whose validation split decides with --precision auto")
     p.set_defaults(command=convert.convert)
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the process's exit status."""
     top = parser()
     args = top.parse_args(argv)
-    if getattr(args, "precision", None) == convert.AUTO and (args.format != "tfjs" or not args.data):
+    if getattr(args, "precision", None) == convert.AUTO and (args.format != ["tfjs"] or not args.data):
         top.error("--precision auto needs --data DIR, and the format tfjs")
     try:
         args.command(args)

@@ -2,7 +2,8 @@
 
     python -m export convert runs/custom --out web/models/custom                    TensorFlow.js graph model
     python -m export convert runs/custom --out web/models/custom --precision auto --data DIR
-    python -m export convert runs/custom --out space/models/custom --format keras   Keras file
+    python -m export convert runs/custom --out space/models/custom --format tflite  LiteRT file
+    python -m export convert runs/custom --out DIR --format keras tflite            both beside each other
 """
 
 import argparse
@@ -19,11 +20,13 @@ from tensorflowjs.write_weights import write_weights
 from export import detector, listing, precision
 from export.evidence import EvidenceError, with_evidence
 from export.fold import LARGE
+from export.litert import to_tflite
 from export.quantize import deflate
 from train import run
 
 AUTO = "auto"
 GRAPH = "model.json"
+FORMATS = ("tfjs", "tflite", "keras")
 
 
 def convert(args: argparse.Namespace) -> None:
@@ -36,23 +39,23 @@ def convert(args: argparse.Namespace) -> None:
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     model = run.load_model(args.run)
-    has_evidence = True
     try:
         model = with_evidence(model)
     except EvidenceError as error:
-        has_evidence = False
         print(error)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
 
         def make(stored_as: str) -> Path:
             folder = Path(scratch) / stored_as
             folder.mkdir()
-            if args.format == "tfjs":
+            if "tfjs" in args.format:
                 to_tfjs(model, folder, stored_as)
-            else:
+            if "tflite" in args.format:
+                to_tflite(model, folder / detector.TFLITE)
+            if "keras" in args.format:
                 run.save_model(model, folder / run.MODEL)
                 deflate(folder / run.MODEL)
-            run.write_json(folder / detector.DETECTOR, detector.describe(args.run, stored_as, folder, has_evidence))
+            run.write_json(folder / detector.DETECTOR, detector.describe(args.run, stored_as, folder, model))
             return folder
 
         if args.precision == AUTO:

@@ -2,25 +2,29 @@
 
 from pathlib import Path
 
+import keras
+
 from train import run
 from train.chain.read import FORMATS, MAX_PIXELS
-from train.spec import CLASS_NAMES, RESIZE, SCALE, WORDS
+from train.spec import CLASS_NAMES, RESIZE, SCALE, SCOPE, WORDS
 
 DETECTOR = "detector.json"
+TFLITE = "model.tflite"
 
 
-def describe(source: Path, precision: str, folder: Path, has_evidence: bool) -> dict:
+def describe(source: Path, precision: str, folder: Path, model: keras.Model) -> dict:
     """Describe the model files in ``folder``, made from the run ``source``.
 
     Args:
         source: an evaluated run folder.
         precision: how the weights are stored, one of `precision.PRECISIONS`.
         folder: its files are listed with their hashes.
-        has_evidence: whether the network has an evidence map beside P(real).
+        model: the network that they hold, with or without an evidence map beside P(real).
 
     Returns:
         classes (the index is the label; the model's output of rank 2 is P of the last), evidence (whether it has an
-        output of rank 4 too, see `export.evidence`), words (verdicts for people),
+        output of rank 4 too, see `export.evidence`), parameters (how many numbers P(real) takes), layers (of those that
+        P(real) takes, see `describe_layers`), words (verdicts for people), scope (said beside each),
         input (what the graph does to raw pixels, and which files a reader accepts), threshold, unsure
         (the band of P(real) around it), temperature (part of the graph already), metrics of each evaluated
         split, extra and robustness where they were measured, provenance, files {name: sha256}.
@@ -32,11 +36,16 @@ def describe(source: Path, precision: str, folder: Path, has_evidence: bool) -> 
     config = run.read_json(source, run.CONFIG)
     if not figures:
         raise run.RunError(f"{source} has no {run.METRICS}; run `python -m train evaluate {source} --data DIR` first.")
+    # Without what draws the evidence map, which was not trained.
+    judging = keras.Model(model.input, next(output for output in model.outputs if output.ndim == 2))
     return {
         "name": config["model"],
         "classes": list(CLASS_NAMES),
         "words": WORDS,
-        "evidence": has_evidence,
+        "scope": SCOPE,
+        "evidence": len(model.outputs) > 1,
+        "parameters": judging.count_params(),
+        "layers": describe_layers(judging),
         "input": {
             "channels": "RGB",
             "range": [0, 255],
@@ -55,3 +64,18 @@ def describe(source: Path, precision: str, folder: Path, has_evidence: bool) -> 
         "provenance": config,
         "files": {path.name: run.sha256(path) for path in sorted(folder.iterdir()) if path.name != DETECTOR},
     }
+
+
+def describe_layers(model: keras.Model) -> list[dict]:
+    """{"kind", "shape" such as "222 × 222 × 32", "parameters"} of each layer of a network, from its input on."""
+    rows = []
+    for layer in model.layers:
+        shape = keras.tree.flatten(layer.output)[0].shape[1:]
+        rows.append(
+            {
+                "kind": layer.name if isinstance(layer, keras.Model) else type(layer).__name__,
+                "shape": " × ".join("any" if n is None else f"{n:,}" for n in shape),
+                "parameters": layer.count_params(),
+            }
+        )
+    return rows

@@ -30,7 +30,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import validate_repo_id
 
 from export import card, convert
-from export.detector import DETECTOR
+from export.detector import DETECTOR, TFLITE
 from train import run
 
 ROOT = Path(__file__).parent.parent
@@ -146,7 +146,7 @@ def stage_run(source: Path, target: Path) -> None:
     rounded = run.read_json(source, run.CONFIG).get("weights") == "rounded to uint8"
     precision = "uint8" if rounded else "float32"  # Either way the two files hold the same numbers.
     with contextlib.redirect_stdout(io.StringIO()):  # It names the temporary folder.
-        for format, out in (("keras", target), ("tfjs", target / TFJS)):
+        for format, out in ((["keras", "tflite"], target), (["tfjs"], target / TFJS)):
             convert.convert(argparse.Namespace(run=source, out=out, format=format, precision=precision))
     for name in (run.CONFIG, run.METRICS, run.HISTORY):
         if (source / name).exists():
@@ -158,7 +158,7 @@ def stage_run(source: Path, target: Path) -> None:
 
 def served_files(folder: Path) -> list[str]:
     """What the Space fetches of a staged repository; see ``models_folder`` in space/detector.py."""
-    return [name for name in files_of(folder) if name.endswith((run.MODEL, DETECTOR))]
+    return [name for name in files_of(folder) if name.endswith((TFLITE, DETECTOR))]
 
 
 def stage_space(folder: Path, repo: str) -> None:

@@ -10,29 +10,30 @@ import sys
 from pathlib import Path
 
 import gradio as gr
-from gradio.components.api_component import Api
-from gradio.utils import get_upload_folder
-from gradio_client.utils import python_type_to_json_schema
+from gradio_client.utils import is_file_obj_with_meta
+from starlette.middleware import Middleware
 
 import charts
 import views
+from chain.read import MAX_BYTES, PhotoError, read_photo
 from detector import DETECTOR, MODEL, Detector, find_models, models_folder
-from judging import BatchVerdict, PhotoVerdict, judge, judge_many
-from uploads import MAX_PHOTO_BYTES, MAX_PHOTOS, MAX_UPLOAD_BYTES, Picture, list_pictures, megabytes
-from chain.read import PhotoError
+from judging import Answer, Row, judge, judge_many
+from uploads import MAX_PHOTOS, MAX_UPLOAD_BYTES, FetchNothing, Picture, list_pictures, megabytes
 
 HERE = Path(__file__).parent
+EXAMPLES_FOLDER = HERE / "examples"
 EXAMPLES = {
     "astronaut.jpg": "A photo of a person",
-    "astronaut-face.jpg": "The same, cut to the face",
-    "drawing.jpg": "No face, no photo",
+    "fake.jpg": "A StyleGAN fake",
+    "group.jpg": "A group of both",
+    "drawing.jpg": "No face",
 }
 AT_ONCE = 2  # Photos judged at the same time: a free Space has two cores.
 MAX_WAITING = 40  # Requests in the queue; past it a visitor is told to come back.
 # Seconds: uploads older than KEEP are looked for every CLEAN_EVERY, so that none is there after an hour.
 CLEAN_EVERY, KEEP = 300, 3300
 
-# What the webcam takes is sent as PNG: no larger than this, it is never larger than MAX_PHOTO_BYTES.
+# What the webcam takes is sent as PNG: no larger than this, it is never larger than MAX_BYTES.
 WEBCAM = {"video": {"width": {"max": 1280}, "height": {"max": 720}}}
 
 # What the server does with a listener's values otherwise: gr.Image decodes the file itself, and answers what it
@@ -50,6 +51,7 @@ THEME = gr.themes.Soft(
     button_primary_background_fill_dark="*primary_700",
     button_primary_background_fill_hover_dark="*primary_600",
     body_text_color_subdued="*neutral_500",
+    checkbox_border_color="*neutral_500",
 )
 ANNOUNCED = "element.setAttribute('aria-live', 'polite')"  # Screen readers say what changes inside.
 INVITATION = "Choose, paste or take a photo, or click an example."
@@ -73,11 +75,15 @@ def sent(file: dict) -> Picture:
     """An uploaded file.
 
     Raises:
-        gr.Error: it is something else; gr.Image takes any path of the server that comes without Gradio's "meta" mark.
+        gr.Error: it is something else.
     """
-    if not file["path"] or not Path(file["path"]).resolve().is_relative_to(Path(get_upload_folder()).resolve()):
-        raise gr.Error("This is no upload; send the file first.", print_exception=False)
-    return Picture(file["orig_name"] or Path(file["path"]).name, Path(file["path"]))
+    if isinstance(file, dict) and "://" in str(file.get("path")):
+        raise gr.Error("Addresses are not fetched; download the picture and send the file.", print_exception=False)
+    if not is_file_obj_with_meta(file):  # Of one that is, Gradio has made sure that it was uploaded.
+        raise gr.Error(
+            "This is no upload; send the file first (in Python: handle_file(path)).", print_exception=False
+        )
+    return Picture(file.get("orig_name") or Path(file["path"]).name, Path(file["path"]))
 
 
 def pictures_of(files: list[dict] | None) -> list[Picture]:
@@ -98,49 +104,51 @@ def picked(detectors: dict[str, Detector], model: str | None) -> Detector:
     return detectors[model]
 
 
-def typed(label: str, result: type) -> Api:
-    """An output that the API's documentation describes by a Python type."""
-    return Api(None, python_type_to_json_schema(result), label)
-
-
-def choice(detectors: dict[str, Detector]) -> gr.Dropdown:
-    """Which model judges; shown where there is a choice."""
+def choice(detectors: dict[str, Detector]) -> tuple[gr.Dropdown, gr.Checkbox]:
+    """Which model judges, shown where there is a choice; and whether it judges pictures as they are."""
     names = list(detectors)
-    return gr.Dropdown(names, value=names[0], label="Model", visible=len(names) > 1)
+    model = gr.Dropdown(names, value=names[0], label="Model", visible=len(names) > 1)
+    as_is = gr.Checkbox(
+        label="Judge as it is", info="For pictures that were cut to one upright face already, as in Flickr-Faces-HQ."
+    )
+    return model, as_is
 
 
 def check_a_photo(detectors: dict[str, Detector]) -> None:
     """The first tab, and /predict."""
 
-    def check(photo: dict | None, model: str) -> tuple[str, str, str]:
+    def check(photo: dict | None, model: str, as_is: bool) -> tuple[str, str, str]:
         if not photo:
-            return views.notice(INVITATION), NOTHING, NOTHING
+            return views.notice(INVITATION), "", ""
         detector = picked(detectors, model)
         try:
-            found = judge(detector, sent(photo))
+            found = judge(detector, sent(photo), as_is)
         except PhotoError as error:
-            return views.error_card(str(error)), NOTHING, NOTHING
-        card = views.notice(found.advice) if found.advice else ""
-        card += views.verdict_card(found.verdict, detector.info)
-        if found.crop is not None:
-            card += views.crop_card(found.crop, found.crop_verdict, detector.info)
-        evidence = views.evidence_overlay(found.pixels, found.evidence)
-        return card, evidence, views.spectrum(found.pixels)
+            return views.error_card(str(error)), "", ""
+        card = views.verdict_card(found, detector.info)
+        return card, views.boxes(found, detector.info), views.face_cards(found, detector.info)
 
-    def predict(photo: dict | None, model: str | None):
-        """Judge one photo.
+    def show_spectrum(photo: dict | None) -> str:
+        try:
+            return views.spectrum(read_photo(sent(photo).read())) if photo else NOTHING
+        except PhotoError as error:
+            return views.notice(str(error))
 
-        photo: a JPEG, PNG or WebP file. model: a name of the Models tab; null or nothing for the first.
+    def predict(photo: gr.FileData, model: str | None = None, as_is: bool = False) -> Answer:
+        """Judge each face of a photo.
 
-        Returns verdict ("real", "fake" or "unsure"), p_real and p_fake (0..1, their sum is 1), unsure,
-        threshold (P(real) from which a photo is called real) and the model's name, all on the whole picture;
-        faces (how many were found), advice (null, or a sentence on what they mean for the verdict), and for
-        a face that is small in the photo crop_verdict and crop_p_real, on the crop around it; else null.
+        photo: an uploaded file. model: a name of the Models tab; null for the first. as_is: whether the
+        picture is cut to one upright face already, to be judged as it is.
+
+        Returns verdict ("real", "fake", "unsure" or "no_face"; that of the worst face), words (the same for
+        people), scope (what it covers) and faces: a list with file, face (1, 2, ...), faces (how many), box (left, top,
+        right, bottom in pixels of the upright photo), roll (degrees), verdict, p_real (0 to 1), unsure, as_is,
+        advice (null or a sentence), model and error of each.
         """
         if not photo:
             raise gr.Error("Choose a photo first.", print_exception=False)
         try:
-            return judge(picked(detectors, model), sent(photo)).answer()
+            return judge(picked(detectors, model), sent(photo), as_is).answer
         except PhotoError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
@@ -150,78 +158,93 @@ def check_a_photo(detectors: dict[str, Detector]) -> None:
                 sources=["upload", "clipboard", "webcam"],
                 webcam_options=gr.WebcamOptions(mirror=False, constraints=WEBCAM),
                 label="Photo",
-                placeholder=f"# Choose a photo\nor drop it here: JPEG, PNG, WebP, {megabytes(MAX_PHOTO_BYTES)} at most",
+                placeholder=f"# Choose a photo\nor drop it here, {megabytes(MAX_BYTES)} at most",
                 height=360,
                 buttons=[],
                 elem_id="photo",
                 alt_text="The chosen file",
             )
-            model = choice(detectors)
+            model, as_is = choice(detectors)
             button = gr.Button("Judge", variant="primary")
             with gr.Row(elem_classes="examples"):
                 for name, title in EXAMPLES.items():
-                    show_example(HERE / "examples" / name, title, photo)
+                    show_example(EXAMPLES_FOLDER / name, title, photo)
         with gr.Column():
             verdict = gr.HTML(views.notice(INVITATION), elem_id="verdict", js_on_load=ANNOUNCED, min_height=150)
-            with_evidence = any(detector.has_evidence for detector in detectors.values())
-            with gr.Accordion("Where it looks fake", open=True, visible=with_evidence):
-                evidence = gr.HTML(NOTHING)
-                cover = gr.Slider(0, 1, value=0.6, step=0.05, label="Strength of the map")
-                cover.input(None, cover, None, js=COVER)
-            with gr.Accordion("Frequency spectrum", open=False):
+            boxes = gr.HTML()
+            cards = gr.HTML(elem_id="faces")
+            with_evidence = any(detector.info["evidence"] for detector in detectors.values())
+            cover = gr.Slider(
+                0,
+                1,
+                value=0.6,
+                step=0.05,
+                label="Strength of the evidence map",
+                info="It hints at where the model looks, and proves nothing.",
+                visible=with_evidence,
+            )
+            cover.input(None, cover, None, js=COVER)
+            with gr.Accordion("Frequency spectrum", open=False) as fold:
                 spectrum = gr.HTML(NOTHING)
 
     # One event, whatever calls for it: a photo that is chosen while another is judged is judged right after it.
     # Nothing but the visitor's own choice ever changes the photo, so the last verdict is that of the photo shown.
-    asked, answers = [photo.change, model.change, button.click], [verdict, evidence, spectrum]
-    private = {"api_visibility": "private", "show_progress_on": [verdict]}
-    gr.on(asked, check, [photo, model], answers, trigger_mode="always_last", **AS_SENT, **private)
-    gr.on([], predict, [photo, model], typed("verdict", PhotoVerdict), api_name="predict", **AS_SENT)
+    asked = [photo.change, model.change, as_is.change, button.click]
+    private = {"api_visibility": "private", **AS_SENT}
+    gr.on(
+        asked,
+        check,
+        [photo, model, as_is],
+        [verdict, boxes, cards],
+        trigger_mode="always_last",
+        show_progress_on=[verdict],
+        **private,
+    )
+    # Half a verdict's bytes, which few ask for; so it is closed with the photo that it was drawn of.
+    photo.change(lambda: (gr.Accordion(open=False), NOTHING), None, [fold, spectrum], **private)
+    fold.expand(show_spectrum, photo, spectrum, **private)
+    gr.api(predict, api_name="predict")
 
 
 def show_example(path: Path, title: str, photo: gr.Image) -> None:
     """A button that puts an example in the photo's place; done in the browser, so at once."""
-    button = gr.Button(title, icon=path, size="sm")
-    photo.keep_in_cache.add(button.icon["path"])  # Or it would be deleted with the uploads.
-    file = button.icon | {"url": f".{button.icon['url']}", "orig_name": path.name}
-    button.click(None, None, photo, js=f"() => ({json.dumps(file)})")
+    file = {"path": str(path), "url": f"./gradio_api/file={path}", "orig_name": path.name}
+    file |= {"meta": {"_type": "gradio.FileData"}}
+    gr.Button(title, icon=path, size="sm").click(None, None, photo, js=f"() => ({json.dumps(file)})")
 
 
 def check_many(detectors: dict[str, Detector]) -> None:
     """The second tab, and /predict_batch."""
 
-    def check(files: list[dict] | None, model: str, progress=gr.Progress()) -> tuple[str, str]:  # noqa: B008
+    def check(files: list[dict] | None, model: str, as_is: bool, progress=gr.Progress()) -> tuple[str, str]:  # noqa: B008
         if not files:
             return views.notice("Choose some photos, or a zip of them."), ""
         detector = picked(detectors, model)
-        rows = judge_many(detector, progress.tqdm(pictures_of(files), desc="Judging", unit="photos"))
+        rows = judge_many(detector, progress.tqdm(pictures_of(files), desc="Judging", unit="photos"), as_is)
         return views.batch_summary(rows, detector.info), views.batch_table(rows, detector.info)
 
-    def predict_batch(files: list[dict] | None, model: str | None):
-        """Judge many photos.
+    def predict_batch(files: list[gr.FileData], model: str | None = None, as_is: bool = False) -> list[Row]:
+        """Judge each face of many photos.
 
-        files: JPEG, PNG or WebP files, or zips of them, 100 photos in all. model: a name of the Models tab; null
-        or nothing for the first.
+        files: uploaded photos, or zips of them, 100 photos in all. model and as_is: as of /predict.
 
-        Returns a list with one entry for each photo: file (its name), error (null, or why there is no verdict),
-        and what /predict returns, null where there is an error.
+        Returns a list with one entry a face, of the keys that /predict's faces have. A photo without a face has one
+        entry, of the verdict "no_face"; so has a file that can't be judged, with the reason as error.
         """
-        return judge_many(picked(detectors, model), pictures_of(files))
+        return judge_many(picked(detectors, model), pictures_of(files), as_is)
 
     gr.Markdown(
-        f"Up to {MAX_PHOTOS} photos at once, single or in zips; "
-        f"{megabytes(MAX_PHOTO_BYTES)} a photo, {megabytes(MAX_UPLOAD_BYTES)} a zip."
+        f"Up to {MAX_PHOTOS} photos at once, single or in zips; {megabytes(MAX_BYTES)} a photo or zip at most."
     )
     files = gr.File(file_count="multiple", label="Photos or zips", height=180)
-    model = choice(detectors)
+    model, as_is = choice(detectors)
     button = gr.Button("Judge all", variant="primary")
     summary = gr.HTML(js_on_load=ANNOUNCED, min_height=60)
     table = gr.HTML()
     one_by_one = {"concurrency_limit": 1, "concurrency_id": "many"}
     private = {"api_visibility": "private", "show_progress_on": [summary]}
-    gr.on([button.click], check, [files, model], [summary, table], **private, **AS_SENT, **one_by_one)
-    result = typed("verdicts", list[BatchVerdict])
-    gr.on([], predict_batch, [files, model], result, api_name="predict_batch", **AS_SENT, **one_by_one)
+    button.click(check, [files, model, as_is], [summary, table], **private, **AS_SENT, **one_by_one)
+    gr.api(predict_batch, api_name="predict_batch", **one_by_one)
 
 
 def how_it_works(detectors: dict[str, Detector]) -> None:
@@ -231,7 +254,7 @@ def how_it_works(detectors: dict[str, Detector]) -> None:
     text = text.replace("{learnt_from}", "\n\n".join(learnt)).replace("{links}", links())
     before, after = text.split("{architecture}")
     gr.Markdown(before)
-    gr.HTML("".join(charts.architecture(name, detector.layers) for name, detector in detectors.items()))
+    gr.HTML("".join(charts.architecture(name, detector.info["layers"]) for name, detector in detectors.items()))
     gr.Markdown(after)
 
 
@@ -257,7 +280,8 @@ def build(folder: Path) -> gr.Blocks:
     infos = [json.loads((path / DETECTOR).read_text()) for path in folders.values()]
     detectors = {name: Detector(path) for name, path in folders.items() if (path / MODEL).exists()}
     if not detectors:
-        raise FileNotFoundError(f"{folder} has no {MODEL}; make one with `python -m export convert --format keras`.")
+        raise FileNotFoundError(f"{folder} has no {MODEL}; make one with `python -m export convert --format tflite`.")
+    gr.set_static_paths([EXAMPLES_FOLDER])  # Served as they lie there: nothing to delete with the uploads.
     with gr.Blocks(title="DeepFaceDetect", analytics_enabled=False, delete_cache=(CLEAN_EVERY, KEEP)) as app:
         gr.Markdown(f"# DeepFaceDetect\nIs this face a photograph, or did StyleGAN make it?\n\n{links()}")
         with gr.Tabs():
@@ -270,6 +294,7 @@ def build(folder: Path) -> gr.Blocks:
                 gr.HTML("".join([charts.overview(infos, detectors), *cards]))
             with gr.Tab("How it works"):
                 how_it_works(detectors)
+    next(iter(detectors.values())).warm_up()
     return app.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE)
 
 
@@ -286,6 +311,7 @@ if __name__ == "__main__":
     give_memory_back()
     build(models_folder()).launch(
         max_file_size=MAX_UPLOAD_BYTES,
+        app_kwargs={"middleware": [Middleware(FetchNothing)]},
         theme=THEME,
         css_paths=HERE / "style.css",
         head=HEAD,

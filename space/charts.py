@@ -20,7 +20,7 @@ def overview(infos: list[dict], detectors: dict[str, Detector]) -> str:
     rows = []
     for info in infos:
         name, detector, test = html.escape(info["name"]), detectors.get(info["name"]), _test_of(info)
-        size = [f"{detector.parameters:,}", _megabytes(detector.file_bytes)] if detector else ["", ""]
+        size = [f'{info["parameters"]:,}', _megabytes(detector.file_bytes)] if detector else ["", ""]
         figures = ["not measured" if detector else "not trained here", "", ""]
         if detector and test:
             low, high = test["at_threshold"]["accuracy_interval_95"]
@@ -43,8 +43,8 @@ def model_card(info: dict, detector: Detector | None) -> str:
     title = f'<h2>{html.escape(info["name"])}</h2>'
     if not detector:
         return f'<section class="card">{title}<p>Not trained here: there are no weights.</p></section>'
-    size = f"{detector.parameters:,} parameters in {_megabytes(detector.file_bytes)}; "
-    size += f"sees {detector.size} × {detector.size} pixels."
+    size = f'{info["parameters"]:,} parameters in {_megabytes(detector.file_bytes)}; '
+    size += f'sees {info["input"]["size"]} × {info["input"]["size"]} pixels.'
     if not test:
         return f'<section class="card">{title}<p>{size} It was not measured: there are no figures.</p></section>'
     parts = [
@@ -246,29 +246,33 @@ def _unit_plot(title: str, x_label: str, y_label: str, drawing: str) -> str:
     )
 
 
-def architecture(name: str, layers: list[tuple[str, str, int]]) -> str:
+def architecture(name: str, layers: list[dict]) -> str:
     """The network as boxes from top to bottom: kind, output shape, parameters.
 
     Args:
         name: of the model.
-        layers: as `detector.describe_layers` gives them.
+        layers: those of detector.json, {"kind", "shape", "parameters"} each.
     """
-    total = sum(parameters for *_, parameters in layers)
+    total = sum(layer["parameters"] for layer in layers)
     shown = layers
     if len(layers) > MAX_LAYERS:
         half = MAX_LAYERS // 2
         middle = layers[half:-half]
-        between = (f"{len(middle)} more layers", middle[-1][1], sum(parameters for *_, parameters in middle))
+        between = {
+            "kind": f"{len(middle)} more layers",
+            "shape": middle[-1]["shape"],
+            "parameters": sum(layer["parameters"] for layer in middle),
+        }
         shown = [*layers[:half], between, *layers[-half:]]
     boxes = []
-    for index, (kind, shape, parameters) in enumerate(shown):
+    for index, layer in enumerate(shown):
         y = 36 * index
-        note = f"{parameters:,} parameters" if parameters else ""
+        note = f'{layer["parameters"]:,} parameters' if layer["parameters"] else ""
         arrow = f'<path d="M180 {y - 10}v8m-3 -4l3 4l3 -4"/>' if index else ""
         boxes.append(
             f'{arrow}<rect x="1" y="{y}" width="358" height="25" rx="5"/>'
-            f'<text x="10" y="{y + 17}">{html.escape(kind)}</text>'
-            f'<text x="190" y="{y + 17}" text-anchor="middle">{shape}</text>'
+            f'<text x="10" y="{y + 17}">{html.escape(layer["kind"])}</text>'
+            f'<text x="190" y="{y + 17}" text-anchor="middle">{html.escape(layer["shape"])}</text>'
             f'<text x="350" y="{y + 17}" text-anchor="end">{note}</text>'
         )
     title = f"{html.escape(name)}: {len(layers)} layers, {total:,} parameters"

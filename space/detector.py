@@ -1,35 +1,21 @@
-"""The detectors of this Space: Keras files, each with the detector.json beside it."""
+"""The detectors of this Space: LiteRT files, each with the detector.json beside it."""
 
+import functools
 import hashlib
 import json
 import os
+import threading
 from pathlib import Path
-from typing import TypedDict
 
-# The .keras file is the one that TensorFlow trained; JAX runs it from a third of TensorFlow's disk and memory.
-os.environ["KERAS_BACKEND"] = "jax"
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from huggingface_hub import snapshot_download
 
-import jax  # noqa: E402
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-from huggingface_hub import snapshot_download  # noqa: E402
+from resize import resize
 
-from resize import resize  # noqa: E402
-
-MODEL = "model.keras"
+MODEL = "model.tflite"
 DETECTOR = "detector.json"
-UNSURE = "unsure"
-
-
-class Verdict(TypedDict):
-    """What a detector says of one photo."""
-
-    verdict: str  # "real", "fake" or "unsure".
-    p_real: float  # 0..1
-    p_fake: float  # 1 - p_real
-    unsure: bool  # P(real) lies in the band where the detector's word is not good enough.
-    threshold: float  # P(real) at and above which a photo is called real.
-    model: str  # The detector's name.
+THREADS = 2  # For one photo: a free Space has two cores.
 
 
 def models_folder() -> Path:
@@ -70,43 +56,38 @@ def find_models(folder: Path) -> dict[str, Path]:
 
 
 class Detector:
-    """Judges photos; loaded and warmed up once, then safe to use from several threads.
+    """Judges photos; safe to use from several threads, which wait for each other: one photo takes all cores.
+
+    The network is loaded when it is first asked, so that a Space of many models starts as fast as one of one.
 
     Attributes:
         info: the content of detector.json.
-        size: height and width in pixels of what the network sees.
-        file_bytes: size of the Keras file.
-        parameters: how many numbers P(real) takes.
-        layers: what `describe_layers` says of the network.
-        has_evidence: whether the network draws an evidence map.
+        file_bytes: size of the LiteRT file.
     """
 
     def __init__(self, folder: Path):
-        """Load the model.
+        """Check the model.
 
         Raises:
-            ValueError: the Keras file is not the one that detector.json describes, or resizes otherwise than `resize`.
+            ValueError: the LiteRT file is not the one that detector.json describes.
         """
         self.info = json.loads((folder / DETECTOR).read_text())
-        content = (folder / MODEL).read_bytes()
+        self._path = folder / MODEL
+        content = self._path.read_bytes()
         if hashlib.sha256(content).hexdigest() != self.info["files"][MODEL]:
             raise ValueError(f"{MODEL} does not match the sha256 in {DETECTOR}; fetch both again.")
         self.file_bytes = len(content)
-        model = keras.saving.load_model(folder / MODEL, compile=False, safe_mode=True)
-        first = next(layer for layer in model.layers if isinstance(layer, keras.layers.Resizing))
-        if first.interpolation != "bilinear" or first.antialias:
-            raise ValueError(f"{MODEL} resizes otherwise than resize.py; export it again from this project.")
-        self.size = first.height
-        # Without what draws the evidence map, which was not trained.
-        judging = keras.Model(model.inputs, next(output for output in model.outputs if output.ndim == 2))
-        self.parameters = judging.count_params()
-        self.layers = describe_layers(judging)
-        variables = (model.trainable_variables, model.non_trainable_variables)
-        weights = [[variable.value for variable in some] for some in variables]
-        # Compiled once: predict() spends several times the network's own time on one image.
-        network = jax.jit(lambda weights, pixels: model.stateless_call(*weights, pixels, training=False)[0])
-        self._network = lambda pixels: network(weights, pixels)
-        self.has_evidence = self.look(np.zeros((self.size, self.size, 3), np.uint8))[1] is not None
+        self._one_at_a_time = threading.Lock()
+
+    @functools.cached_property
+    def _network(self) -> Interpreter:
+        network = Interpreter(str(self._path), num_threads=THREADS)
+        network.allocate_tensors()
+        return network
+
+    def warm_up(self) -> None:
+        """Load the network now."""
+        self.look(np.zeros((1, 1, 3), np.uint8))
 
     def look(self, pixels: np.ndarray) -> tuple[float, np.ndarray | None]:
         """Run the network on one photo.
@@ -118,31 +99,10 @@ class Detector:
             P(real), 0..1, and the evidence map if the model has one: float32 (rows, columns), 0..1, high where
             the photo speaks for "fake".
         """
-        outputs = self._network(resize(pixels, self.size)[None])
-        by_rank = {output.ndim: np.asarray(output[0]) for output in keras.tree.flatten(outputs)}
+        pixels = resize(pixels, self.info["input"]["size"])[None]
+        with self._one_at_a_time:
+            self._network.set_tensor(self._network.get_input_details()[0]["index"], pixels)
+            self._network.invoke()
+            outputs = [self._network.get_tensor(output["index"]) for output in self._network.get_output_details()]
+        by_rank = {output.ndim: output[0] for output in outputs}
         return float(by_rank[2][0]), by_rank[4][..., 0] if 4 in by_rank else None
-
-    def verdict(self, p_real: float) -> Verdict:
-        """Put P(real), 0..1, into words by the thresholds of detector.json."""
-        band = self.info.get("unsure")
-        unsure = bool(band and band["low"] <= p_real < band["high"])
-        return {
-            "verdict": UNSURE if unsure else self.info["classes"][p_real >= self.info["threshold"]],
-            "p_real": p_real,
-            "p_fake": 1 - p_real,
-            "unsure": unsure,
-            "threshold": self.info["threshold"],
-            "model": self.info["name"],
-        }
-
-
-def describe_layers(model: keras.Model) -> list[tuple[str, str, int]]:
-    """(kind, output shape such as "222 x 222 x 32", number of parameters) of each layer of a network."""
-    rows = []
-    for layer in model.layers:
-        shape = keras.tree.flatten(layer.output)[0].shape[1:]
-        kind = type(layer).__name__
-        if isinstance(layer, keras.Model):
-            kind = layer.name
-        rows.append((kind, " × ".join("any" if n is None else f"{n:,}" for n in shape), layer.count_params()))
-    return rows

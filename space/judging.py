@@ -1,4 +1,4 @@
-"""What is said of a photo: a detector's verdict, and what its faces mean for it."""
+"""What is said of a photo: a verdict on each face in it, by the chain that all parts of the project share."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -6,28 +6,36 @@ from typing import TypedDict
 
 import numpy as np
 
-from chain.faces import FACTS
 from chain.read import PhotoError, read_photo
-from chain.verdict import face_views
-from detector import Detector, Verdict
+from chain.verdict import FaceView, error_row, face_views, picture_verdict, rows, words
+from detector import Detector
 from uploads import Picture
 
 
-class PhotoVerdict(Verdict):
-    """What the API answers of one photo; a Verdict is on the whole picture."""
+class Row(TypedDict):
+    """One face, as everywhere in the project: a row of the table, of the CSV file and of what the API answers."""
 
-    faces: int  # Found in it; those much smaller than the largest don't count.
-    advice: str | None  # A sentence on what they mean for the verdict; null when all is well.
-    crop_verdict: str | None  # Of a face that is small in its photo, cut out as the models were trained to see faces.
-    crop_p_real: float | None  # 0..1
+    file: str  # Its name, with its folder inside a zip.
+    face: int | None  # 1, 2, ... from the largest on; null where none was found.
+    faces: int | None  # How many there are in the photo.
+    box: list[int] | None  # Left, top, right, bottom in pixels of the upright photo; null if it was judged as it is.
+    roll: float | None  # Degrees by which the face is turned clockwise, -180 to 180.
+    verdict: str | None  # "real", "fake", "unsure" or "no_face"; null where there is an error.
+    p_real: float | None  # 0 to 1; null without a face.
+    unsure: bool | None  # The verdict is not good enough to go by.
+    as_is: bool | None  # The picture was judged as it is, not cut around a face.
+    advice: str | None  # A sentence for the person who sent the file; null when all is well.
+    model: str  # The detector's name.
+    error: str | None  # Why the file can't be judged; null when it was.
 
 
-# What the API answers of one of many files: its name, with its folder inside a zip, and a PhotoVerdict; or in place of
-# the latter nulls, and a sentence for the person who sent the file.
-BatchVerdict = TypedDict(
-    "BatchVerdict",
-    {"file": str, "error": str | None} | {key: kind | None for key, kind in PhotoVerdict.__annotations__.items()},
-)
+class Answer(TypedDict):
+    """What the API answers of one photo."""
+
+    verdict: str  # Of the worst face: "fake" before "unsure" before "real"; "no_face" without one.
+    words: str  # The same for people.
+    scope: str  # What the verdict covers and what not; to be shown beside it.
+    faces: list[Row]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,64 +43,45 @@ class Judgement:
     """One photo, and what is said of it.
 
     Attributes:
-        pixels: uint8 RGB (height, width, 3).
-        verdict: on the whole picture.
-        evidence: float32 (rows, columns), 0..1, high where the picture speaks for "fake"; None without a map.
-        faces: how many count.
-        advice: a sentence on them; None when all is well.
-        crop: of the one face that is small in the photo, uint8 RGB (height, width, 3); None otherwise.
-        crop_verdict: on that.
+        pixels: uint8 RGB (height, width, 3), upright.
+        views: each face as the network saw it.
+        evidence: of each face, float32 (rows, columns), 0..1, high where it speaks for "fake"; None without a map.
+        rows: one a face; one that says so where there is none.
+        answer: of the API.
     """
 
     pixels: np.ndarray
-    verdict: Verdict
-    evidence: np.ndarray | None
-    faces: int
-    advice: str | None
-    crop: np.ndarray | None
-    crop_verdict: Verdict | None
-
-    def answer(self) -> PhotoVerdict:
-        """What the API says of it."""
-        of_crop = self.crop_verdict or {"verdict": None, "p_real": None}
-        return {
-            **self.verdict,
-            "faces": self.faces,
-            "advice": self.advice,
-            "crop_verdict": of_crop["verdict"],
-            "crop_p_real": of_crop["p_real"],
-        }
+    views: list[FaceView]
+    evidence: list[np.ndarray | None]
+    rows: list[Row]
+    answer: Answer
 
 
-def judge(detector: Detector, picture: Picture) -> Judgement:
-    """Judge one photo, and the crop around its face where that helps.
+def judge(detector: Detector, picture: Picture, as_is: bool = False) -> Judgement:
+    """Judge each face of a photo; with ``as_is`` the whole picture, which is one face already.
 
     Raises:
         PhotoError: it can't be judged; the message is for the person who chose it.
     """
     pixels = read_photo(picture.read())
-    p_real, evidence = detector.look(pixels)
-    views = face_views(pixels)
-    crop = views[0].pixels if views and not views[0].as_is else None
-    return Judgement(
-        pixels,
-        detector.verdict(p_real),
-        evidence,
-        len(views),
-        views[0].advice if views else FACTS["advice"]["none"],
-        crop,
-        None if crop is None else detector.verdict(detector.look(crop)[0]),
-    )
+    views = face_views(pixels, as_is)
+    seen = [detector.look(view.pixels) for view in views]
+    found = rows(picture.name, views, [p_real for p_real, _ in seen], detector.info)
+    answer: Answer = {
+        "verdict": picture_verdict(found),
+        "words": words(found, detector.info),
+        "scope": detector.info["scope"],
+        "faces": found,
+    }
+    return Judgement(pixels, views, [evidence for _, evidence in seen], found, answer)
 
 
-def judge_many(detector: Detector, pictures: Iterable[Picture]) -> list[BatchVerdict]:
-    """One row for each picture."""
-    rows = []
+def judge_many(detector: Detector, pictures: Iterable[Picture], as_is: bool = False) -> list[Row]:
+    """The rows of all pictures; one with the reason for each that can't be judged."""
+    found = []
     for picture in pictures:
-        row = dict.fromkeys(BatchVerdict.__annotations__) | {"file": picture.name}
         try:
-            row |= judge(detector, picture).answer()
+            found += judge(detector, picture, as_is).rows
         except PhotoError as error:
-            row["error"] = str(error)
-        rows.append(row)
-    return rows
+            found.append(error_row(picture.name, str(error), detector.info))
+    return found

@@ -6,7 +6,7 @@ import numpy as np
 def resize(pixels: np.ndarray, size: int) -> np.ndarray:
     """Bilinear with half-pixel centres and no antialiasing, as the models' own first layer does it.
 
-    Done here because JAX compiles a graph for each shape: resized, every photo has the one shape that is warm.
+    Done here because LiteRT plans its memory for one shape of input.
 
     Args:
         pixels: uint8 (height, width, 3), 0..255.

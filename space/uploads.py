@@ -1,18 +1,22 @@
-"""What visitors send: limits, and the pictures inside zips. Nothing is ever unpacked to disk."""
+"""What visitors send: limits, and the pictures inside zips. Nothing is ever unpacked to disk, nothing fetched."""
 
 import dataclasses
+import json
 import zipfile
 from pathlib import Path, PureWindowsPath
 
-from chain.read import PhotoError
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_PHOTO_BYTES = 5_000_000
-MAX_UPLOAD_BYTES = 25_000_000  # A zip may hold several photos; the server refuses larger files unread.
+from chain.read import MAX_BYTES, PhotoError
+
+MAX_UPLOAD_BYTES = 25 * 2**20  # The server refuses larger files unread. Gradio counts a megabyte so in what it says.
 MAX_PHOTOS = 100  # In one request.
+MAX_CALL_BYTES = 1_000_000  # Of a call, which only names the files that were sent before.
 
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # With entries; without any.
 ZIP_ENTRY = b"PK\x01\x02"
-IGNORED = {"__MACOSX", ".DS_Store", "Thumbs.db"}  # What macOS and Windows add to zips.
+IGNORED = {"__macosx", ".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini"}  # What macOS and Windows add to zips.
 
 
 def megabytes(size: int) -> str:
@@ -21,7 +25,7 @@ def megabytes(size: int) -> str:
 
 
 ODD_ZIP = "The zip is damaged, cut off or packed in a rare way; pack the pictures again."
-TOO_LARGE = f"The file is larger than {megabytes(MAX_PHOTO_BYTES)}; save the photo smaller and retry."
+TOO_LARGE = f"The file is larger than {megabytes(MAX_BYTES)}; save the photo smaller and retry."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Picture:
     error: str = ""
 
     def read(self) -> bytes:
-        """The file's bytes: no more than MAX_PHOTO_BYTES are ever unpacked, whatever a zip's header says.
+        """The file's bytes: no more than MAX_BYTES are ever unpacked, whatever a zip's header says.
 
         Raises:
             PhotoError: there is an error, or the file is too large, or damaged or encrypted inside its zip.
@@ -50,17 +54,17 @@ class Picture:
             raise PhotoError(self.error)
         if not self.member:
             with self.path.open("rb") as file:
-                content = file.read(MAX_PHOTO_BYTES + 1)
+                content = file.read(MAX_BYTES + 1)
         else:
             content = self._unpack()
-        if len(content) > MAX_PHOTO_BYTES:
+        if len(content) > MAX_BYTES:
             raise PhotoError(TOO_LARGE)
         return content
 
     def _unpack(self) -> bytes:
         try:
             with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
-                return file.read(MAX_PHOTO_BYTES + 1)
+                return file.read(MAX_BYTES + 1)
         except Exception:  # Each way of packing has its own kinds on damaged data: zlib.error, LZMAError, ...
             raise PhotoError(ODD_ZIP) from None
 
@@ -91,8 +95,13 @@ def _list_zip(name: str, path: Path) -> list[Picture]:
             members = [member for member in archive.infolist() if not member.is_dir()]
     except Exception:  # BadZipFile, NotImplementedError on a version, UnicodeDecodeError on a name, struct.error, ...
         return [Picture(name, path, error=ODD_ZIP)]
-    pictures = [_in_zip(path, member) for member in members if not IGNORED & {*PureWindowsPath(member.filename).parts}]
-    return pictures or [Picture(name, path, error="The zip is empty; put JPEG, PNG or WebP pictures into it.")]
+    pictures = [_in_zip(path, member) for member in members if not _is_ignored(member.filename)]
+    return pictures or [Picture(name, path, error="The zip is empty; put pictures into it.")]
+
+
+def _is_ignored(name: str) -> bool:
+    parts = PureWindowsPath(name.lower()).parts
+    return not IGNORED.isdisjoint(parts) or parts[-1].startswith("._")
 
 
 def _in_zip(path: Path, member: zipfile.ZipInfo) -> Picture:
@@ -104,3 +113,46 @@ def _in_zip(path: Path, member: zipfile.ZipInfo) -> Picture:
     elif member.flag_bits & 1:
         error = "The zip is encrypted; pack the pictures without a password."
     return Picture(name.as_posix(), path, member, error)
+
+
+class FetchNothing:
+    """Keeps Gradio from fetching a file that a call names by its address: whole, from anywhere, without a limit.
+
+    Such a file loses the mark of an upload, so that Gradio hands it on as it is, to be refused with a sentence.
+    """
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = dict(scope.get("headers", ())).get(b"content-type", b"")
+        if scope["type"] != "http" or scope["method"] != "POST" or kind.startswith(b"multipart/form-data"):
+            await self._app(scope, receive, send)  # What carries files has its own limit.
+            return
+        body, is_more = b"", True
+        while is_more:
+            message = await receive()
+            body += message.get("body", b"")
+            is_more = message.get("more_body", False)
+            if len(body) > MAX_CALL_BYTES:
+                await PlainTextResponse("The call is too long; send files by an upload.", 413)(scope, receive, send)
+                return
+        waiting: list[Message] = [{"type": "http.request", "body": without_addresses(body), "more_body": False}]
+
+        async def received() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        await self._app(scope, received, send)
+
+
+def without_addresses(body: bytes) -> bytes:
+    """A call's JSON, in which no address of the web is marked as an upload; anything else as it is."""
+
+    def unmarked(value: dict) -> dict:
+        is_address = "://" in str(value.get("path"))
+        return {key: some for key, some in value.items() if not (is_address and key == "meta")}
+
+    try:
+        return json.dumps(json.loads(body, object_hook=unmarked)).encode()
+    except (ValueError, RecursionError):
+        return body

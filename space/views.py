@@ -1,22 +1,24 @@
 """What a visitor sees of one photo, as HTML that holds its pictures: nothing is written to disk."""
 
 import base64
-import csv
 import html
 import io
 
 import numpy as np
 from PIL import Image
 
-from detector import UNSURE, Verdict
+from chain.verdict import to_csv
+from judging import Judgement, Row
 
+UNSURE, NO_FACE = "unsure", "no_face"
+PHOTO_SIZE, FACE_SIZE = 480, 256  # Pixels of the longer side of a picture in the page.
 SPECTRUM_SIZE = 512  # Pixels a side, cut from the middle: shrinking would wipe out the traces it is meant to show.
 EVIDENCE_COLOUR = (214, 64, 0)
 
 
 def percent(share: float) -> str:
-    """0.734 -> 73.4 %."""
-    return f"{100 * share:.1f} %"
+    """0.734 -> 73.4 %, with a space that no line breaks at."""
+    return f"{100 * share:.1f}\u00a0%"
 
 
 def data_uri(image: Image.Image, format: str = "PNG") -> str:
@@ -26,46 +28,82 @@ def data_uri(image: Image.Image, format: str = "PNG") -> str:
     return f"data:image/{format.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
-def words(verdict: Verdict, info: dict) -> str:
-    """The verdict for people, by the words of detector.json."""
-    return info["words"][verdict["verdict"]]
-
-
-def verdict_card(verdict: Verdict, info: dict) -> str:
-    """The verdict in words, both probabilities, and what they are worth."""
-    rows = "".join(
-        f'<dt id="{name}-name">{title}</dt>'
-        f'<dd><meter min="0" max="1" value="{p:.6f}" aria-labelledby="{name}-name">{percent(p)}</meter>'
-        f"<output>{percent(p)}</output></dd>"
-        for name, title, p in (
-            ("real", "Real photo", verdict["p_real"]),
-            ("fake", "StyleGAN fake", verdict["p_fake"]),
-        )
-    )
+def verdict_card(judgement: Judgement, info: dict) -> str:
+    """The verdict on the photo in words, what it covers and what it is worth."""
+    answer, faces = judgement.answer, judgement.rows
     calibrated = "Calibrated on the validation images" if "temperature" in info else "Not calibrated"
-    if band := info.get("unsure"):
-        rule = f'Unsure from P(real) {band["low"]:.3f} to {band["high"]:.3f}.'
+    notes = [answer["scope"]]
+    if answer["verdict"] == NO_FACE:
+        notes.insert(0, faces[0]["advice"])
     else:
-        rule = f'Called real from P(real) {verdict["threshold"]:.3f} on.'
+        notes.append(f"{calibrated}. A score is evidence, not proof: never accuse anyone on it alone.")
+    # The cards follow outside of what is read out by itself; so each face is said here too.
+    read_out = "".join(f"<li>{html.escape(_in_a_sentence(row, info))}</li>" for row in faces if row["face"])
     return (
-        f'<div class="verdict {verdict["verdict"]}"><h2>{html.escape(words(verdict, info))}</h2><dl>{rows}</dl>'
-        f"<p>{calibrated}. {rule} A score is evidence, not proof: never accuse anyone on it alone.</p></div>"
+        f'<div class="verdict {answer["verdict"]}"><h2>{html.escape(answer["words"])}</h2>'
+        f'<ul class="read-out">{read_out}</ul>' + "".join(f"<p>{html.escape(note)}</p>" for note in notes) + "</div>"
     )
 
 
-def crop_card(crop: np.ndarray, verdict: Verdict, info: dict) -> str:
-    """The verdict on a face cut out of its photo, beside what was judged.
+def _in_a_sentence(row: Row, info: dict) -> str:
+    said = f"{_face_of(row)}: {_words_of(row, info)}, {percent(row['p_real'])} real."
+    return f"{said} {row['advice']}" if row["advice"] else said
 
-    Args:
-        crop: uint8 RGB (height, width, 3).
-        verdict: on the crop.
-        info: the detector.json in use.
-    """
-    picture = data_uri(Image.fromarray(crop), "JPEG")
+
+def _face_of(row: Row) -> str:
+    return f"Face {row['face']} of {row['faces']}"
+
+
+def _words_of(row: Row, info: dict) -> str:
+    """The verdict on one face for people, by the words of detector.json."""
+    return info["words"][row["verdict"]]
+
+
+def boxes(judgement: Judgement, info: dict) -> str:
+    """The photo with a numbered box around each face, which leads to the face's card; "" where there is no box."""
+    rows = [row for row in judgement.rows if row["box"]]
+    if not rows:
+        return ""
+    height, width = judgement.pixels.shape[:2]
+    photo = Image.fromarray(judgement.pixels)
+    photo.thumbnail((PHOTO_SIZE, PHOTO_SIZE))
+    links = ""
+    for row in rows:
+        left, top, right, bottom = np.clip(np.array(row["box"]) / [width, height, width, height], 0, 1)
+        place = f"left: {left:.2%}; top: {top:.2%}; width: {right - left:.2%}; height: {bottom - top:.2%}"
+        links += (
+            f'<a class="box {row["verdict"]}" href="#face-{row["face"]}" style="{place}" '
+            f'aria-label="{html.escape(_face_of(row))}: {html.escape(_words_of(row, info))}"><span>{row["face"]}</span></a>'
+        )
+    picture = data_uri(photo, "JPEG")
+    return f'<div class="photo"><img src="{picture}" alt="The photo, with its faces numbered"/>{links}</div>'
+
+
+def face_cards(judgement: Judgement, info: dict) -> str:
+    """Each face as the network saw it under its evidence map, its verdict, and its probability beside the band."""
+    cards = ""
+    for row, view, evidence in zip(judgement.rows, judgement.views, judgement.evidence):
+        advice = f'<p class="notice">{html.escape(row["advice"])}</p>' if row["advice"] else ""
+        cards += (
+            f'<section class="verdict face {row["verdict"]}" id="face-{row["face"]}" tabindex="-1" '
+            f'aria-labelledby="face-{row["face"]}-words">{evidence_overlay(view.pixels, evidence)}'
+            f'<div><p>{_face_of(row)}{", as it is" if row["as_is"] else ""}</p>'
+            f'<h3 id="face-{row["face"]}-words">{html.escape(_words_of(row, info))}</h3>'
+            f"{bar(row['p_real'], info)}{advice}<p>{describe_evidence(evidence)}</p></div></section>"
+        )
+    return cards
+
+
+def bar(p_real: float, info: dict) -> str:
+    """P(real), 0..1, on a scale from fake to real, with the band in which the verdict is "unsure"."""
+    band = info.get("unsure") or {"low": info["threshold"], "high": info["threshold"]}
+    low, high = band["low"], band["high"]
+    rule = f"Unsure from {percent(low)} to {percent(high)}" if low < high else f"Called real from {percent(low)} on"
     return (
-        f'<div class="verdict crop {verdict["verdict"]}"><img src="{picture}" alt="The face, upright and alone"/>'
-        f"<div><p>The face alone</p><h3>{html.escape(words(verdict, info))}</h3>"
-        f'<p>{percent(verdict["p_real"])} real, {percent(verdict["p_fake"])} fake</p></div></div>'
+        f'<div class="bar" aria-hidden="true" style="--p: {p_real:.2%}; --low: {low:.2%}; --high: {high:.2%}">'
+        f'<span class="band"></span><span class="mark"></span></div>'
+        f'<p class="scale"><span>fake</span><output>{percent(p_real)} real</output><span>real</span></p>'
+        f"<p>{rule}.</p>"
     )
 
 
@@ -108,98 +146,84 @@ def spectrum(pixels: np.ndarray) -> str:
 
 
 def evidence_overlay(pixels: np.ndarray, evidence: np.ndarray | None) -> str:
-    """The photo under the model's evidence map; the page's slider sets how strongly the map covers it.
+    """A face under the model's evidence map; the page's slider sets how strongly the map covers it.
 
     Args:
         pixels: uint8 RGB (height, width, 3).
-        evidence: float32 (rows, columns), 0..1, high where the photo speaks for "fake"; None without a map.
+        evidence: float32 (rows, columns), 0..1, high where the face speaks for "fake"; None without a map.
     """
-    if evidence is None:
-        return '<p class="notice">This model draws no evidence map.</p>'
-    photo = Image.fromarray(pixels)
-    photo.thumbnail((640, 640))
-    colour = np.empty((*evidence.shape, 4), np.uint8)
-    colour[..., :3] = EVIDENCE_COLOUR
-    colour[..., 3] = np.round(255 * np.clip(evidence, 0, 1))
-    cover = Image.fromarray(colour).resize(photo.size, Image.Resampling.BICUBIC)
-    return (
-        f'<figure><div class="overlay"><img src="{data_uri(photo, "JPEG")}" alt="The photo"/>'
-        f'<img src="{data_uri(cover)}" alt="" class="cover"/></div>'
-        f"<figcaption>{describe_evidence(evidence)}</figcaption></figure>"
-    )
+    face = Image.fromarray(pixels)
+    face.thumbnail((FACE_SIZE, FACE_SIZE))
+    cover = ""
+    if evidence is not None:
+        colour = np.empty((*evidence.shape, 4), np.uint8)
+        colour[..., :3] = EVIDENCE_COLOUR
+        colour[..., 3] = np.round(255 * np.clip(evidence, 0, 1))
+        # As small as it is; the browser enlarges it smoothly.
+        cover = f'<img src="{data_uri(Image.fromarray(colour))}" alt="" class="cover"/>'
+    return f'<div class="overlay"><img src="{data_uri(face, "JPEG")}" alt="The face, upright and alone"/>{cover}</div>'
 
 
-def describe_evidence(evidence: np.ndarray) -> str:
+def describe_evidence(evidence: np.ndarray | None) -> str:
     """Where an evidence map, float (rows, columns), 0..1, is high, for those who don't see it."""
+    if evidence is None:
+        return "This model draws no evidence map."
     strong = evidence >= 0.5
     if not strong.any():
-        return "On this map, nothing in the picture speaks for a fake."
+        return "On its evidence map, nothing speaks for a fake."
     row, column = np.unravel_index(evidence.argmax(), evidence.shape)
     third = [int(3 * (index + 0.5) / length) for index, length in zip((row, column), evidence.shape)]
     words = ("upper", "middle", "lower")[third[0]], ("left", "middle", "right")[third[1]]
     place = " ".join(dict.fromkeys(words))
     return (
-        f"Orange marks what speaks for a fake. It is strongest in the {place} of the picture, and at least half as "
-        f"strong on {100 * strong.mean():.0f} % of it. That hints at where the model looks, and proves nothing."
+        f"Orange marks what speaks for a fake: most in the {place} of the picture, and at least half as much on "
+        f"{100 * strong.mean():.0f}\u00a0% of it."
     )
 
 
-def batch_summary(rows: list[dict], info: dict) -> str:
+def batch_summary(rows: list[Row], info: dict) -> str:
     """How many verdicts of each kind, and a link that saves the rows as CSV; "" without rows.
 
     Args:
-        rows: {"file": name, "error": sentence or None, and a PhotoVerdict's keys, None where there is an error}.
+        rows: of `judging.judge_many`.
         info: the detector.json in use.
     """
     if not rows:
         return ""
-    counts = [f'{sum(row["verdict"] == name for row in rows)} {name}' for name in (*info["classes"], UNSURE)]
-    failed = sum(bool(row["error"]) for row in rows)
-    link = f"data:text/csv;charset=utf-8;base64,{base64.b64encode(to_csv(rows).encode()).decode()}"
+    kinds = {name: sum(row["verdict"] == name for row in rows) for name in (*info["classes"], UNSURE, NO_FACE)}
+    files, failed = len({row["file"] for row in rows}), sum(bool(row["error"]) for row in rows)
+    counts = ", ".join(f"{kinds[name]} {name}" for name in (*info["classes"], UNSURE))
+    link = f"data:text/csv;charset=utf-8;base64,{base64.b64encode(to_csv(rows)).decode()}"
     return (
-        f'<p>{", ".join(counts)}, {failed} not judged. '
-        f'<a class="button" download="verdicts.csv" href="{link}">Download CSV</a></p>'
+        f"<p>Faces: {counts}. Of {files} files, {kinds[NO_FACE]} without a face, {failed} not judged. "
+        f'{html.escape(info["scope"])} <a class="button" download="verdicts.csv" href="{link}">Download CSV</a></p>'
     )
 
 
-def batch_table(rows: list[dict], info: dict) -> str:
-    """A table of many verdicts, each with what its faces mean for it; arguments as of `batch_summary`."""
+def batch_table(rows: list[Row], info: dict) -> str:
+    """A table of many faces with what is to know of each; arguments as of `batch_summary`."""
     if not rows:
         return ""
     body = "".join(
         f'<tr class="{row["verdict"] or "error"}"><td class="file">{html.escape(row["file"])}</td>'
-        + (
-            f'<td colspan="2">{html.escape(row["error"])}</td>'
-            if row["error"]
-            else f"<td>{html.escape(words(row, info))}{_remark(row, info)}</td>"
-            f'<td class="number">{percent(row["p_real"])}</td>'
-        )
-        + "</tr>"
+        f"{_cells(row, info)}</tr>"
         for row in rows
     )
-    head = "".join(f'<th scope="col">{title}</th>' for title in ("File", "Verdict"))
+    head = "".join(f'<th scope="col">{title}</th>' for title in ("File", "Face", "Verdict"))
     head += '<th scope="col" class="number">P(real)</th>'
     return scroll("Verdicts", f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def _cells(row: Row, info: dict) -> str:
+    if row["face"] is None:
+        return f'<td colspan="3">{html.escape(row["error"] or row["advice"])}</td>'
+    remark = f'<p class="remark">{html.escape(row["advice"])}</p>' if row["advice"] else ""
+    return (
+        f'<td>{row["face"]} of {row["faces"]}</td><td>{html.escape(_words_of(row, info))}{remark}</td>'
+        f'<td class="number">{percent(row["p_real"])}</td>'
+    )
 
 
 def scroll(label: str, table: str) -> str:
     """A table that may be wider than a phone; scrolled by keyboard too."""
     return f'<div class="scroll" role="region" tabindex="0" aria-label="{html.escape(label)}">{table}</div>'
-
-
-def _remark(row: dict, info: dict) -> str:
-    if not row["advice"]:
-        return ""
-    remark = row["advice"]
-    if row["crop_verdict"]:
-        remark += f' The crop: {percent(row["crop_p_real"])} real. {info["words"][row["crop_verdict"]]}.'
-    return f'<p class="remark">{html.escape(remark)}</p>'
-
-
-def to_csv(rows: list[dict]) -> str:
-    """The rows of `batch_table` with a header line; empty cells for None."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, rows[0].keys())
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()

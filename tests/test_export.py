@@ -11,17 +11,24 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.tools import flatbuffer_utils
 from conftest import ROOT, draw
 from keras import layers
 from scipy.special import logit
+from tensorflowjs.quantization import dequantize_weights, quantize_weights
 from tensorflowjs.read_weights import read_weights
 from test_agreement import torture
 from test_evidence import PIXELS, random_network
 
 import export.__main__ as export
 from export import convert, fold, precision, quantize, vendor
+from export.evidence import with_evidence
+from export.litert import to_tflite
 from export.quantize import round_to_uint8
 from train import data, models, run, spec
+from train.chain import read
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +96,26 @@ def test_rounded_weights_take_256_values_and_stay_when_rounded_again():
     assert rounded.dtype == np.float32 and len(np.unique(rounded)) <= 256
     step = (weights.max() - weights.min()) / 255
     assert np.abs(rounded - weights).max() <= step
-    np.testing.assert_allclose(round_to_uint8(rounded), rounded, atol=1e-6)
+    assert np.array_equal(round_to_uint8(rounded), rounded)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rounded_weights_are_the_same_in_every_program(seed):
+    """By TensorFlow.js' converter, which looks for the grid anew, and in whatever order float32 is computed."""
+    random = np.random.default_rng(seed)
+    spread, shift = 10.0 ** random.uniform(-6, 3), random.uniform(-0.9, 0.9)
+    rounded = round_to_uint8((spread * (random.uniform(-1, 1, 5000) + shift)).astype("float32"))
+    levels, found = quantize_weights(rounded, np.uint8)
+    assert np.array_equal(dequantize_weights(levels, found), rounded)
+    scale, zero = quantize.find_grid(rounded)
+    assert found["scale"] == scale == np.float32(scale) and found["min"] == -zero * scale
+    assert np.array_equal(levels * np.float32(scale) + np.float32(found["min"]), rounded)
+    assert np.array_equal((levels.astype(np.float32) - np.float32(zero)) * np.float32(scale), rounded)
+
+
+@pytest.mark.parametrize("weights", [[0.1, -0.2, 0.3], [0.5, 1.0, 1.5], [-1, 0, 256], [0, 0]])
+def test_no_grid_is_found_where_there_is_none(weights):
+    assert quantize.find_grid(np.array(weights, "float32")) is None
 
 
 def test_the_quantized_run_is_small_and_answers_nearly_alike(trained, quantized):
@@ -182,6 +208,56 @@ def test_equalizing_changes_ranges_and_no_answer(monkeypatch):
         return np.abs(logit(network.predict(pixels, verbose=0).astype(float)) - before).mean()
 
     assert rounding_error(folded) < 0.5 * rounding_error(fold.folded(model))
+
+
+@pytest.mark.parametrize("name", ["custom", "residual", "xception_tuned"])
+def test_litert_computes_with_the_rounded_weights_and_answers_as_keras(name, tmp_path):
+    rounded = with_evidence(quantize.rounded(random_network(name)))
+    to_tflite(rounded, tmp_path / "rounded.tflite")
+    numbers = sum(variable.numpy().size for variable in rounded.weights)
+    assert (tmp_path / "rounded.tflite").stat().st_size < 1.1 * numbers + 100_000
+    size = models.input_size(rounded)
+    pixels = np.stack([np.asarray(draw(size, size, seed), "float32") for seed in range(4)])
+    expected = [np.asarray(output) for output in rounded(pixels, training=False)]
+    network = Interpreter(str(tmp_path / "rounded.tflite"))
+    network.allocate_tensors()
+    for index, photo in enumerate(pixels):
+        network.set_tensor(network.get_input_details()[0]["index"], photo[None])
+        network.invoke()
+        for output in network.get_output_details():
+            [found] = network.get_tensor(output["index"])
+            [wanted] = [some[index] for some in expected if some.ndim == found.ndim + 1]
+            np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+    large = [np.asarray(variable) for variable in rounded.weights if fold.is_large(variable)]
+    graph = flatbuffer_utils.read_model(tmp_path / "rounded.tflite")
+    stored = [tensor for tensor in graph.subgraphs[0].tensors if tensor.type == schema.TensorType.INT8]
+    assert len(stored) == len(large)
+    for tensor in stored:
+        [scale], [zero] = tensor.quantization.scale, tensor.quantization.zeroPoint
+        levels = np.frombuffer(graph.buffers[tensor.buffer].data, np.int8)
+        values = np.sort((levels.astype(np.float32) - np.float32(zero)) * np.float32(scale))
+        assert any(np.array_equal(values, np.sort(kernel.ravel())) for kernel in large)
+
+
+def test_litert_keeps_weights_that_were_not_rounded_in_float32(tmp_path):
+    model = random_network("residual")
+    to_tflite(model, tmp_path / "model.tflite")
+    assert (tmp_path / "model.tflite").stat().st_size > 3.9 * model.count_params()
+
+
+def test_the_spaces_file_comes_with_all_that_the_space_says_of_it(quantized, tmp_path):
+    command = ["convert", str(quantized), "--out", str(tmp_path / "m"), "--precision", "uint8", "--format"]
+    assert export.main([*command, "keras", "tflite"]) == 0
+    info = json.loads((tmp_path / "m/detector.json").read_text())
+    assert info["files"].keys() == {"model.keras", "model.tflite"}
+    model = run.load_model(quantized)
+    assert info["evidence"] and info["parameters"] == model.count_params()
+    assert sum(layer["parameters"] for layer in info["layers"]) == model.count_params()
+    assert info["layers"][-1] == {"kind": "Activation", "shape": "1", "parameters": 0}
+    assert "222 × 222 × 32" in [layer["shape"] for layer in info["layers"] if layer["kind"] == "Conv2D"]
+    assert export.main([*command, "tflite"]) == 0
+    assert {path.name for path in (tmp_path / "m").iterdir()} == {"model.tflite", "detector.json"}
 
 
 def test_a_network_that_tensorflow_js_cant_compute_says_why(tmp_path):

@@ -11,6 +11,9 @@ WORDS = {  # Verdicts for people.
     "real": "Probably a real photo",
     "unsure": "Unsure: it could be either",
 }
+SCOPE = (  # Said beside every verdict.
+    "Trained on StyleGAN; pictures of other generators (Midjourney, Stable Diffusion, Flux) may pass as real."
+)
 
 INPUT_SIZE = 224  # Height and width in pixels of what the first convolution sees.
 RESIZE = "bilinear"  # Half-pixel centres, no antialiasing: the one form that TensorFlow.js has too.

@@ -8,6 +8,7 @@ from PIL import Image, ImageOps
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 25_000_000  # Read from the header: a 20 KB PNG can unpack to 500 MB.
+MAX_BYTES = 25_000_000  # Of a file.
 
 
 class PhotoError(ValueError):
