@@ -7,11 +7,11 @@
  *      then {id, answer} or {id, error: string} for each call, in the order of the calls.
  */
 import { choose, start } from './backends.js';
-import { loadFaces } from './faces.js';
+import { loadChain } from './chain.js';
 import { buildModel, fetchList, fetchModel } from './model.js';
 import { decode, outOfMemory, pixelsOf, resize } from './photo.js';
 
-let tf, info, model, faceCheck;
+let tf, info, model, chain;
 let judged = null; // ImageData of the last photo, until it was asked about its faces.
 
 async function load(folder) {
@@ -20,10 +20,10 @@ async function load(folder) {
   fetching.catch(() => {}); // Awaited below, after what may fail first.
   tf = (await import('./tf.js')).default;
   await start(tf);
-  const loadingFaces = loadFaces(tf);
+  const loadingFaces = loadChain(tf);
   loadingFaces.catch(() => {});
   model = await buildModel(tf, await fetching);
-  faceCheck = await loadingFaces;
+  chain = await loadingFaces;
   return { info };
 }
 
@@ -73,13 +73,11 @@ async function advise() {
   const pixels = judged;
   judged = null;
   if (!pixels) return null;
-  const { width, height } = pixels;
-  const faces = await faceCheck.findFaces(pixels);
-  const sentence = faceCheck.advice(faces, width, height);
-  if (faceCheck.situation(faces, width, height) !== 'small') return sentence && { sentence };
-  const crop = await faceCheck.alignedCrop(pixels, faces[0]);
-  const { pReal } = await look(crop);
-  return { sentence, crop: { pReal, label: labelOf(pReal), pixels: crop } };
+  const [view] = await chain.faceViews(pixels);
+  if (!view) return { sentence: chain.facts.advice.none };
+  if (view.asIs) return view.advice && { sentence: view.advice };
+  const { pReal } = await look(view.pixels);
+  return { sentence: view.advice, crop: { pReal, label: labelOf(pReal), pixels: view.pixels } };
 }
 
 const use = ({ backend }) => choose(tf, async (pixels) => (await look(pixels)).pReal, info.input.size, backend);
