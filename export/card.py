@@ -276,22 +276,19 @@ def other_sources(extra: dict | None) -> str:
     )
 
 
-def robustness(table: dict | None) -> str:
-    """ROC AUC by size and JPEG quality; nothing where it was not measured."""
-    if not table:
+def robustness(figures: dict | None) -> str:
+    """Shares judged right in other sizes, files and conditions; nothing where that was not measured."""
+    if not figures:
         return ""
-    head = "| longer side | " + " | ".join(f"quality {quality}" for quality in table["qualities"]) + " |"
-    rule = "| ---: " * (1 + len(table["qualities"])) + "|"
-    rows = [
-        f"| {size} pixels | " + " | ".join(f"{value:.3f}" for value in values) + " |"
-        for size, values in zip(table["sizes"], table["roc_auc"])
-    ]
-    intro = "ROC AUC when the images are made smaller and saved as JPEG again:"
-    lines = ["## Robustness", "", intro, "", head, rule, *rows]
-    for name, unit in (("blur", "Gaussian blur of {} pixels"), ("noise", "noise of {} levels of 255")):
-        if found := table.get(name):
-            told = ", ".join(f"{unit.format(strength)} {value:.3f}" for strength, value in found.items())
-            lines += ["", f"ROC AUC with {told} (standard deviations)."]
+    lines = ["## Robustness", "", "Share judged right at the one threshold, through the whole way from photo to verdict."]
+    for kind, rows in figures["grid"].items():
+        lines += ["", f"{kind.capitalize()}, by longer side in pixels and file:", ""]
+        lines += ["| pixels | " + " | ".join(figures["files"]) + " |", "| ---: " * (1 + len(figures["files"])) + "|"]
+        lines += [f"| {size} | " + " | ".join(f"{v:.2f}" for v in row) + " |" for size, row in zip(figures["sizes"], rows)]
+    kinds = list(figures["grid"])
+    lines += ["", "| condition | " + " | ".join(kinds) + " |", "| --- " + "| ---: " * len(kinds) + "|"]
+    for name, found in figures["conditions"].items():
+        lines.append(f"| {name} | " + " | ".join(f"{found['accuracy'][kind]:.2f}" for kind in kinds) + " |")
     return "\n".join(lines)
 
 

@@ -56,8 +56,8 @@ def model_card(info: dict, detector: Detector | None) -> str:
         ),
         _operating_points(test.get("operating_points", [])),
         _unsure(info.get("unsure")),
-        heat_map(info["robustness"]) if "robustness" in info else "",
-        _disturbed(info["robustness"], test["roc_auc"]) if "robustness" in info else "",
+        *(heat_map(info["robustness"], kind) for kind in ("fake", "real") if "robustness" in info),
+        _in_conditions(info["robustness"]) if "robustness" in info else "",
         _other_sources(info.get("extra", {})),
     ]
     return f'<section class="card">{title}{"".join(parts)}</section>'
@@ -152,32 +152,35 @@ def _unsure(band: dict | None) -> str:
     )
 
 
-def heat_map(robustness: dict) -> str:
-    """ROC AUC after shrinking and JPEG compression: 0.5 pale, 1.0 dark.
+def heat_map(robustness: dict, kind: str) -> str:
+    """Share of one class judged right in other sizes and files: a half pale, all of them dark.
 
     Args:
-        robustness: {"sizes": pixels a side, "qualities": JPEG quality, "roc_auc": rows sizes, columns qualities}.
+        robustness: {"sizes": pixels, "files": "JPEG 60" and so on, "grid": {class: rows sizes, columns files}, ...}.
+        kind: the class, "fake" or "real".
     """
-    head = "".join(f'<th scope="col">JPEG {quality}</th>' for quality in robustness["qualities"])
+    head = "".join(f'<th scope="col">{html.escape(file)}</th>' for file in robustness["files"])
     rows = "".join(
         f'<tr><th scope="row">{size} px</th>'
-        + "".join(f'<td class="cell" style="--share: {max(0, 2 * auc - 1):.3f}">{auc:.3f}</td>' for auc in row)
+        + "".join(f'<td class="cell" style="--share: {max(0, 2 * right - 1):.3f}">{right:.2f}</td>' for right in row)
         + "</tr>"
-        for size, row in zip(robustness["sizes"], robustness["roc_auc"])
+        for size, row in zip(robustness["sizes"], robustness["grid"][kind])
     )
+    caption = {"fake": "Share of fakes found", "real": "Share of real photos judged right"}[kind]
     return scroll(
-        "Robustness",
-        '<table class="matrix"><caption>ROC AUC when the photo was made smaller and compressed</caption>'
+        caption,
+        f'<table class="matrix"><caption>{caption}, in other sizes and files</caption>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>",
     )
 
 
-def _disturbed(robustness: dict, undisturbed: float) -> str:
-    """ROC AUC after blur and noise, from {"blur": {sigma: roc_auc}, "noise": {sigma: roc_auc}}, both optional."""
-    rows = [("As they are", f"{undisturbed:.3f}")]
-    for key, title in (("blur", "Blurred, sigma {} pixels"), ("noise", "With noise, sigma {} of 255")):
-        rows += [(title.format(sigma), f"{auc:.3f}") for sigma, auc in robustness.get(key, {}).items()]
-    return table("ROC AUC on disturbed photos", ("", "ROC AUC"), rows) if len(rows) > 1 else ""
+def _in_conditions(robustness: dict) -> str:
+    """Shares judged right of turned, framed, grey ... pictures, whose faces are found and cut out first."""
+    rows = [
+        (html.escape(name), *(percent(found["accuracy"][kind]) for kind in ("fake", "real")))
+        for name, found in robustness["conditions"].items()
+    ]
+    return table("What people do to pictures", ("", "Fakes right", "Real right"), rows)
 
 
 def _other_sources(extra: dict[str, dict]) -> str:

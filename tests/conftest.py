@@ -76,14 +76,16 @@ def write_dataset(root: Path, counts: dict[str, int], size: int = 64, first_seed
     return root
 
 
-def train_command(*argv: str | Path, env: dict[str, str] | None = None, **options) -> subprocess.Popen:
+def train_command(
+    *argv: str | Path, env: dict[str, str] | None = None, stderr: int = subprocess.STDOUT, **options
+) -> subprocess.Popen:
     """Start ``python -m train`` in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "train", *map(str, argv)],
         cwd=ROOT,
         env=os.environ | (env or {}),
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=stderr,
         text=True,
         **options,
     )

@@ -90,7 +90,8 @@ def test_what_is_no_file_is_one_unreadable_photo_each(tmp_path, capsys):
     (root / "train/real/folder.jpg").mkdir()
     (root / "train/real/gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     assert len(data.load_checked(root, ("train",))) == 4
-    assert f"skipped {root}/train/real/gone.jpg: It can't be read (No such file or directory)." in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"skipped {root}/train/real/gone.jpg: It can't be read (No such file or directory)." in error
 
 
 def test_a_file_is_read_once_and_again_after_a_change(tmp_path, monkeypatch):
@@ -297,5 +298,5 @@ def test_another_source_may_have_one_class_or_none(tmp_path, dataset):
     (tmp_path / "empty").mkdir()
     with pytest.raises(data.DataError, match="empty: no readable image in it"):
         data.check_source(tmp_path / "empty")
-    with pytest.raises(data.DataError, match="fake and real stand deeper inside; pass the folder around them"):
+    with pytest.raises(data.DataError, match="fake and real stand deeper inside; pass their parent"):
         data.check_source(dataset)  # All of it was taken for real photos.

@@ -187,3 +187,11 @@ def test_pages_escape_and_format_what_they_are_given():
     assert '<th class="number">n&gt;</th>' in page and '<td class="number">1,234</td>' in page
     assert '<td class="number">0.123</td><td>&lt;</td>' in page
     assert 'alt="&quot;a&quot;"' in html.figure(Figure(), '"a"', "b")
+
+
+def test_photos_are_measured_once(dataset, monkeypatch):
+    photos = data.scan(data.list_photos(dataset / "valid", "valid"))
+    first = explore.measure(photos, "first")
+    monkeypatch.setattr(explore, "read_photo", None)
+    for before, again in zip(first, explore.measure(photos, "again")):
+        np.testing.assert_array_equal(before, again)

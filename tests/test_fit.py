@@ -2,22 +2,25 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import keras
 import numpy as np
 import pytest
-from conftest import finish, train_command
+from conftest import ROOT, finish, train_command
 from PIL import Image
 
-from train import fit, run
+from train import __main__, fit, run
 
 
 def test_a_run_folder_holds_everything(trained, dataset):
     assert {path.name for path in trained.iterdir()} == {
-        "model.keras", "config.json", "history.csv", "metrics.json", "scores-valid.csv", "scores-test.csv", "learnt.npz",
+        "model.keras", "config.json", "history.csv", "metrics.json", "learnt.npz", "scores-valid.csv", "scores-test.csv",
         "plots", "checkpoints",
     }  # fmt: skip
     plots = {path.name for path in (trained / "plots").iterdir()}
@@ -30,7 +33,7 @@ def test_a_run_folder_holds_everything(trained, dataset):
 
     config = run.read_json(trained, "config.json")
     assert config["options"]["batch_size"] == 8 and config["options"]["seed"] == 0
-    assert config["epochs"] == 3 and config["patience"] == 5
+    assert config["options"]["epochs"] == 3 and config["options"]["patience"] == 5
     assert config["dataset"]["counts"]["train/real"] == 12
     assert len(config["dataset"]["sha256"]) == 64
     assert config["versions"]["keras"] == keras.__version__
@@ -57,13 +60,58 @@ def test_killed_and_resumed_it_ends_as_an_uninterrupted_training(trained, datase
 
     assert "pass --resume" in finish(train_command("fit", "custom", *options), status=2)
     output = finish(train_command("fit", "custom", *options, "--seed", 1, "--resume"), status=2)
-    assert "trained with another options" in output
+    assert "was begun with --seed 0, not 1. A resumed training keeps its options: leave out --seed" in output
 
-    finish(train_command("fit", "custom", *options, "--resume"))
+    # Its other options are the run's own: forgetting --epochs doesn't end it later, nor another batch size.
+    finish(train_command("fit", "custom", "--data", dataset, "--out", tmp_path / "run", "--resume"))
     resumed, uninterrupted = ((folder / "history.csv").read_text() for folder in (tmp_path / "run", trained))
     assert resumed == uninterrupted  # One seed, one machine: the same numbers, with --cache or without.
     weights = [run.load_model(folder).get_weights() for folder in (tmp_path / "run", trained)]
     assert all(np.array_equal(a, b) for a, b in zip(*weights))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--resume", "--epochs", 6), "was begun with --epochs 3, not 6. A resumed training keeps its options"),
+        (("--resume", "--patience", 9), "was begun with --patience 5, not 9."),
+        (("--resume", "--no-flip"), "was begun with --flip True, not False."),
+        ((), "already holds a training: pass --resume, or another --out."),
+    ],
+)
+def test_a_changed_option_is_refused(trained, dataset, capsys, options, sentence):
+    before = (trained / "config.json").read_text()
+    command = ["fit", "custom", "--data", dataset, "--out", trained, *options]
+    assert __main__.main([*map(str, command)]) == 2
+    assert sentence in capsys.readouterr().err
+    assert (trained / "config.json").read_text() == before
+
+
+def test_other_images_or_another_network_are_no_resumption(trained, dataset, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("tensorflow.config.experimental.enable_op_determinism", lambda: None)
+    command = ["fit", "custom", "--data", str(dataset / "train"), "--split-seed", "0", "--out", str(trained)]
+    command.append("--resume")
+    assert __main__.main(command) == 2
+    assert "was begun with --split-seed None, not 0" in capsys.readouterr().err
+    command = ["fit", "custom_histogram", "--data", str(dataset), "--out", str(trained), "--resume"]
+    assert __main__.main(command) == 2
+    assert "was begun with another model; resume it with the model" in capsys.readouterr().err
+
+
+def test_nothing_is_resumed_or_overwritten_where_no_training_is(dataset, tmp_path, capsys):
+    command = ["fit", "custom", "--data", str(dataset), "--out", str(tmp_path / "run")]
+    assert __main__.main([*command, "--resume"]) == 2
+    assert "run holds no training to resume; leave out --resume." in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/model.keras").write_bytes(b"a network")
+    run.write_json(tmp_path / "run/config.json", {"model": "ensemble", "options": {"stacked": False, "mirror": True}})
+    assert __main__.main(command) == 2
+    assert "already holds a network, ensemble; pass another --out." in capsys.readouterr().err
+    assert __main__.main([*command, "--resume"]) == 2
+    assert "was not begun by `fit` as it is now" in capsys.readouterr().err
+    assert (tmp_path / "run/model.keras").read_bytes() == b"a network"
 
 
 def test_jax_trains_it_too(dataset, trained, tmp_path):
@@ -134,3 +182,30 @@ def test_a_missing_run_or_dataset_is_one_line(trained, tmp_path):
     assert "nothing holds no model.keras; finish it with" in output
     output = finish(train_command("evaluate", trained, "--data", tmp_path / "nowhere"), status=2)
     assert "nowhere: no such folder or zip" in output
+
+
+@pytest.mark.parametrize("command", [("predict", "--help"), ("evaluate", "--help")])
+def test_a_command_prints_its_answer_alone(command):
+    process = train_command(*command, stderr=subprocess.PIPE)
+    output, error = process.communicate(timeout=600)
+    assert output.startswith(f"usage: python -m train {command[0]}") and error == ""
+
+
+def test_what_is_no_notice_is_passed_on(tmp_path):
+    (tmp_path / "tensorflow.py").write_text(
+        "import os\n"
+        "os.write(2, b'E0000 cuda_dnn.cc:8579] Unable to register cuDNN factory: Attempting to\\n')\n"
+        "os.write(2, b'E0000 something.cc:1] disk on fire\\n')\n"
+        "raise ImportError('libfoo.so is missing')\n"
+    )
+    command = [sys.executable, "-c", "from train.quiet import import_tensorflow; import_tensorflow()"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": tmp_path}, capture_output=True, text=True)
+    assert "disk on fire" in done.stderr and "libfoo.so is missing" in done.stderr and "cuDNN" not in done.stderr
+
+
+def test_evaluate_without_images_is_one_line(trained, tmp_path, capsys):
+    for name in ("real", "fake"):
+        for split in ("valid", "test"):
+            (tmp_path / split / name).mkdir(parents=True)
+    assert __main__.main(["evaluate", str(trained), "--data", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.endswith("error: split valid: the class fake has no readable image.\n")

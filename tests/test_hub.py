@@ -270,7 +270,12 @@ def test_the_cards_metadata_is_valid_and_says_what_was_measured(published, comma
 def test_the_card_shows_what_else_was_measured(published):
     info = json.loads(published[0].repositories["models/someone/tiny"].files()["detector.json"])
     info |= {
-        "robustness": {"sizes": [256, 64], "qualities": [95, 50], "roc_auc": [[0.9, 0.8], [0.7, 0.61]]},
+        "robustness": {
+            "sizes": [256, 64],
+            "files": ["PNG", "JPEG 50"],
+            "grid": {"fake": [[0.9, 0.8], [0.7, 0.61]], "real": [[1.0, 0.98], [0.97, 0.96]]},
+            "conditions": {"grey": {"accuracy": {"fake": 0.81, "real": 0.72}, "no_face": 0}},
+        },
         "unsure": {"low": 0.4, "high": 0.6, "coverage": 0.75, "accuracy": 0.875, "measured_on": "test"},
         "temperature": 1.5,
         "extra": {
@@ -280,16 +285,15 @@ def test_the_card_shows_what_else_was_measured(published):
             "portraits": {"images": {"real": 100}, "accuracy": {"real": 0.5}},
         },
     }  # fmt: skip
-    info["robustness"] |= {"blur": {"1.0": 0.81}, "noise": {"5.0": 0.72}}
     info["provenance"]["dataset"]["names"].append("portraits-600")
     text = card.model_card(info, "someone/tiny", "main").text
     # Wilson's and Hanley and McNeil's formulas, worked out by hand.
     assert "| elsewhere | 100 | 75.0% (59.8% to 85.8%) | 90.0% (79.9% to 95.3%) | 0.800 (0.707 to 0.893) |" in text
     assert "| portraits | 100 |  | 50.0% (40.4% to 59.6%) |  |" in text
-    assert "Gaussian blur of 1.0 pixels 0.810" in text and "noise of 5.0 levels of 255 0.720" in text
+    assert "| grey | 0.81 | 0.72 |" in text
     assert "Of the fakes of `elsewhere` it missed 25.0%." in text and "StyleGAN and MobileStyleGAN only" in text
     assert "CIPLAB" in text and "Apache-2.0" in text
-    assert "| 64 pixels | 0.700 | 0.610 |" in text
+    assert "| 64 | 0.70 | 0.61 |" in text
     assert 'From P(real) 0.400 up to 0.600 the answer is "unsure".' in text
     assert "75.0% of the test images, 87.5%" in text
     assert "calibrated by temperature scaling" in text

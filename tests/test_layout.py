@@ -1,7 +1,6 @@
 """Finding a dataset's images as people have them."""
 
 import shutil
-import tarfile
 import zipfile
 
 import pytest
@@ -46,7 +45,9 @@ def test_other_spellings_are_taken(tmp_path, splits, classes):
     assert counts(tmp_path / "other") == ONE_OF_EACH
 
 
-@pytest.mark.parametrize(("name", "format"), [("X.ZIP", "zip"), ("x.tar.gz", "gztar"), ("x.tgz", "gztar"), ("x.tar", "tar")])
+@pytest.mark.parametrize(
+    ("name", "format"), [("X.ZIP", "zip"), ("x.tar.gz", "gztar"), ("x.tgz", "gztar"), ("x.tar", "tar")]
+)
 def test_archives_are_unpacked_once(tmp_path, name, format):
     root = write_dataset(tmp_path / "set", {"train": 1, "valid": 1, "test": 1})
     shutil.move(shutil.make_archive(str(tmp_path / "made"), format, root), tmp_path / name)
@@ -105,7 +106,8 @@ def test_a_dataset_without_splits_is_divided_by_content(tmp_path):
     flat = (root / "train").rename(tmp_path / "flat")
     with pytest.raises(data.DataError, match="not divided into train, valid, test. Pass --split-seed 0"):
         counts(flat)
-    expected = {f"{split}/{name}": n for split, n in (("test", 2), ("train", 16), ("valid", 2)) for name in ("fake", "real")}
+    shares = {"test": 2, "train": 16, "valid": 2}
+    expected = {f"{split}/{name}": n for split, n in shares.items() for name in ("fake", "real")}
     assert counts(flat, split_seed=0) == expected
 
     def of_test(seed):

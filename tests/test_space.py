@@ -116,10 +116,9 @@ def folder(network, tmp_path_factory) -> Path:
         unsure={"low": 0.4, "high": 0.6, "coverage": 0.8, "accuracy": 0.95},
         robustness={
             "sizes": [256, 128],
-            "qualities": [95, 50],
-            "roc_auc": [[0.987, 0.9], [0.8, 0.512]],
-            "blur": {"2.0": 0.777},
-            "noise": {"15.0": 0.666},
+            "files": ["PNG", "JPEG 60"],
+            "grid": {"fake": [[0.97, 0.9], [0.8, 0.51]], "real": [[0.99, 0.95], [0.93, 0.62]]},
+            "conditions": {"grey": {"accuracy": {"fake": 0.777, "real": 0.666}, "no_face": 0}},
         },
         extra={
             "elsewhere": {
@@ -722,9 +721,9 @@ def test_every_tab_fits_and_shows_the_figures(page, network):
     assert [row.split()[0] for row in page.locator(".overview tbody tr").all_inner_texts()] == [*cards]
     assert page.locator(".overview tr:has-text('untrained')").inner_text().split("\t")[1] == "not trained here"
     evidence = cards["evidence"].inner_text()
-    for figure in ("0.987", "0.512", "expected error 0.012", "0.123", "from 0.400 to 0.600", "A coin", "96 × 96"):
+    for figure in ("0.97", "0.51", "expected error 0.012", "0.123", "from 0.400 to 0.600", "A coin", "96 × 96"):
         assert figure in evidence
-    for figure in ("sigma 2.0 pixels\t0.777", "sigma 15.0 of 255\t0.666"):
+    for figure in ("grey\t77.7 %\t66.6 %",):
         assert figure in evidence
     assert "elsewhere\t20 fake + 30 real\t60.0\u00a0%\t70.0\u00a0%\t0.765" in evidence
     assert "fakes only\t7 fake\t80.0\u00a0%" in evidence

@@ -1,5 +1,6 @@
 """Searching for settings: ranked, resumable, pruned."""
 
+import argparse
 import shlex
 import shutil
 import sqlite3
@@ -11,7 +12,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 from PIL import Image
 
-from train import __main__, data, models, run, tune
+from train import __main__, data, fit, models, run, tune
 from train.chain.read import read_photo
 
 
@@ -25,6 +26,10 @@ def small_networks():
         patch.setitem(tune.DEFAULTS, "dense_units", 4)
         patch.setattr("tensorflow.config.experimental.enable_op_determinism", lambda: None)
         yield
+
+
+def of_custom(values):
+    return {name: values[name] for name in tune.settings_of("custom")}
 
 
 def search(dataset, out, *options):
@@ -51,7 +56,7 @@ def test_the_trials_are_ranked_by_validation_loss(tuned):
     losses = [row["val_loss"] for row in rows]
     assert losses == sorted(losses) and 0 < losses[0] < 10
     first = next(row for row in rows if row["trial"] == 1)
-    assert {name: first[name] for name in tune.DEFAULTS} == tune.DEFAULTS | {"flip": "True"}
+    assert {name: first[name] for name in of_custom(tune.DEFAULTS)} == of_custom(tune.DEFAULTS) | {"flip": "True"}
     assert first["parameters"] == models.custom((2, 4, 8), 4).count_params()
     assert (tuned / "ranking.md").read_text().count("\n") == 4
     with Image.open(tuned / "plots/tuning.png") as image:
@@ -89,15 +94,15 @@ def test_a_bad_trial_is_pruned_after_its_first_epoch(photos):
     for _ in range(5):
         study.add_trial(
             optuna.create_trial(
-                params=tune.DEFAULTS,
-                distributions=tune.SPACE,
+                params=of_custom(tune.DEFAULTS),
+                distributions=of_custom(tune.SPACE),
                 value=0.01,
                 intermediate_values={1: 0.01, 2: 0.01},
                 user_attrs={"parameters": 1},
             )
         )
-    trial = tune.propose(study, seed=0, done=5)
-    assert tune.attempt(trial, photos, read_photo, epochs=3, batch_size=24, seed=0) is None
+    trial = tune.propose(study, "custom", seed=0, done=5)
+    assert tune.attempt(trial, "custom", None, photos, read_photo, epochs=3, batch_size=24, seed=0) is None
     study.tell(trial, state=optuna.trial.TrialState.PRUNED)
     last = tune.ranking(study)[-1]
     assert (last["trial"], last["state"], last["epochs"]) == (6, "pruned", 1)
@@ -106,9 +111,9 @@ def test_a_bad_trial_is_pruned_after_its_first_epoch(photos):
 
 def test_a_trial_that_diverges_ends_the_trial_alone(photos):
     study = optuna.create_study()
-    study.enqueue_trial(tune.DEFAULTS | {"optimizer": "sgd", "learning_rate": np.inf})
-    trial = study.ask(tune.SPACE | {"learning_rate": CategoricalDistribution((np.inf,))})
-    assert tune.attempt(trial, photos, read_photo, epochs=2, batch_size=8, seed=0) is None
+    study.enqueue_trial(of_custom(tune.DEFAULTS) | {"optimizer": "sgd", "learning_rate": np.inf})
+    trial = study.ask(of_custom(tune.SPACE) | {"learning_rate": CategoricalDistribution((np.inf,))})
+    assert tune.attempt(trial, "custom", None, photos, read_photo, epochs=2, batch_size=8, seed=0) is None
     study.tell(trial, state=optuna.trial.TrialState.PRUNED)
     assert tune.ranking(study)[0]["val_loss"] == float("inf")
 
@@ -118,13 +123,13 @@ def test_proposals_follow_from_the_seed():
         study = optuna.create_study()
         settings = []
         for done in range(4):
-            trial = tune.propose(study, seed, done)
+            trial = tune.propose(study, "custom", seed, done)
             settings.append(trial.params)
             study.tell(trial, 1 / (done + 1))
         return settings
 
     assert proposals(0) == proposals(0)
-    assert proposals(0)[0] == proposals(1)[0] == tune.DEFAULTS
+    assert proposals(0)[0] == proposals(1)[0] == of_custom(tune.DEFAULTS)
     assert proposals(0)[1:] != proposals(1)[1:]
 
 
@@ -133,8 +138,8 @@ def test_enough_trials_show_which_setting_matters(tmp_path):
     random = np.random.default_rng(0)
     for _ in range(30):
         rate = float(10 ** random.uniform(-4, -2))
-        settings = tune.DEFAULTS | {"learning_rate": rate, "dropout": int(random.integers(7)) / 10}
-        study.add_trial(optuna.create_trial(params=settings, distributions=tune.SPACE, value=rate))
+        settings = of_custom(tune.DEFAULTS) | {"learning_rate": rate, "dropout": int(random.integers(7)) / 10}
+        study.add_trial(optuna.create_trial(params=settings, distributions=of_custom(tune.SPACE), value=rate))
     importances = optuna.importance.get_param_importances(study)
     assert max(importances, key=importances.get) == "learning_rate"
     tune.plot(study, tmp_path)
@@ -142,16 +147,42 @@ def test_enough_trials_show_which_setting_matters(tmp_path):
         assert image.size == (1200, 480)
 
 
-def test_the_winners_command_is_one_that_fit_takes(tmp_path):
-    other = {"convolutions": 4, "dropout": 0.3, "optimizer": "sgd", "flip": False, "zoom": 0.2}
+@pytest.mark.parametrize("model", models.NAMES)
+def test_the_winners_command_is_one_that_fit_takes(tmp_path, model):
+    weights = None if model in models.FROM_SCRATCH else tmp_path / "a b.weights.h5"
+    other = {"convolutions": 4, "dropout": 0.3, "optimizer": "sgd", "flip": False, "zoom": 0.2, "crop": 96}
     for settings in (tune.DEFAULTS, tune.DEFAULTS | other):
-        command = shlex.split(tune.how_to_train(settings, tmp_path / "my set", 32).splitlines()[-1])
-        assert command[:3] == ["python", "-m", "train"]
+        row = {name: settings[name] for name in tune.settings_of(model)}
+        command = tune.how_to_train(model, row, tmp_path / "my set", 32, weights).splitlines()[-1]
+        command = shlex.split(command)
+        assert command[:5] == ["python", "-m", "train", "fit", model]
         args = __main__.parser().parse_args(command[3:])
-        assert (args.data, args.batch_size) == (tmp_path / "my set", 32)
-        assert tuple(args.filters) == tune.filters(settings)
-        for name in ("dense_units", "dropout", "optimizer", "learning_rate", "flip", "zoom"):
-            assert getattr(args, name) == settings[name], name
+        assert (args.data, args.batch_size, args.backbone_weights) == (tmp_path / "my set", 32, weights)
+        if model == "custom":
+            assert tuple(args.filters) == tune.filters(settings)
+        options = fit.options_of(args)
+        for name in row.keys() - {"first_filters", "convolutions"}:
+            assert getattr(options, name) == settings[name], name
+        fit.check_options(argparse.Namespace(**vars(args) | vars(options)), {})
+
+
+def test_each_kind_of_network_is_searched_by_what_it_can_be_trained_with(photos, tmp_path):
+    assert tune.settings_of("vgg16") == ["optimizer", "learning_rate", "flip"]
+    assert tune.settings_of("residual") == ["optimizer", "learning_rate", "flip", "zoom", "crop"]
+    assert tune.settings_of("custom_histogram") == ["optimizer", "learning_rate", "flip", "zoom"]
+    assert [*tune.SPACE] == tune.settings_of("custom") + ["crop"]
+
+    weights = tmp_path / "random.weights.h5"
+    keras.applications.Xception(weights=None, include_top=False).save_weights(weights)
+    for model in ("residual", "xception"):
+        study = optuna.create_study()
+        trial = tune.propose(study, model, seed=0, done=0)
+        few = [photo for photo in photos if photo.path.endswith(("0.jpg", "1.jpg"))]
+        loss = tune.attempt(trial, model, weights, few, read_photo, epochs=1, batch_size=4, seed=0)
+        assert 0 < loss < 20
+        study.tell(trial, loss)
+        [row] = tune.ranking(study)
+        assert row["parameters"] > 900_000 and {*row} >= {*tune.settings_of(model)}
 
 
 def test_the_settings_reach_the_network():

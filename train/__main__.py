@@ -16,11 +16,12 @@
 
 import argparse
 import math
-import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from train.quiet import import_tensorflow
+
+import_tensorflow()
 
 from train import (  # noqa: E402
     cache,
@@ -88,7 +89,7 @@ def rate(text: str) -> float:
 
 def add_data_options(p: argparse.ArgumentParser) -> None:
     """What each command that reads a dataset takes."""
-    p.add_argument("--split-seed", type=seed, metavar="N", help="divide a dataset that has no splits, always alike for N")
+    p.add_argument("--split-seed", type=seed, metavar="N", help="divide a dataset that has no splits, alike for each N")
     p.add_argument(
         "--allow-duplicates",
         action="store_true",
@@ -114,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
     p.set_defaults(command=explore.explore)
 
     p = commands.add_parser("fit", help="train a model")
+    default = fit.Options
     p.add_argument("model", choices=sorted(models.NAMES))
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
     p.add_argument(
@@ -122,37 +124,35 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="DIR[:WEIGHT]",
-        help="more images, fake/ and real/ or these in train/ and valid/, each shown WEIGHT times an epoch (default: 1)",
+        help="more images, fake/ and real/ or these in train/ and valid/, each WEIGHT times an epoch (default: 1)",
     )
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
-    p.add_argument("--train-size", type=count, metavar="N", help="train on N images alone, an even number, half of each class")
+    p.add_argument("--train-size", type=count, metavar="N", help="train on N images alone, half of each class")
     p.add_argument(
         "--epochs",
         type=count,
         help=f"at most so many (default: {fit.HEAD_EPOCHS} for the head of a frozen backbone, else {fit.EPOCHS})",
     )
-    p.add_argument("--batch-size", type=count, default=128, help="images a step (default: %(default)s)")
-    p.add_argument("--learning-rate", type=rate, default=1e-3, help="at its highest (default: %(default)s)")
-    p.add_argument("--optimizer", choices=sorted(fit.OPTIMIZERS), default="adam", help="default: %(default)s")
+    p.add_argument("--batch-size", type=count, help=f"images a step (default: {default.batch_size})")
+    p.add_argument("--learning-rate", type=rate, help=f"at its highest (default: {default.learning_rate})")
+    p.add_argument("--optimizer", choices=sorted(fit.OPTIMIZERS), help=f"default: {default.optimizer}")
     p.add_argument(
         "--schedule",
         choices=("constant", "cosine"),
-        default="constant",
-        help="of the learning rate: it stays, or falls to 0 on a cosine's half (default: %(default)s)",
+        help=f"of the learning rate: it stays, or falls to 0 on a cosine's half (default: {default.schedule})",
     )
     p.add_argument(
-        "--warmup", type=float, default=0, metavar="EPOCHS", help="of a rate rising from 0, before --schedule cosine"
+        "--warmup", type=rate, metavar="EPOCHS", help="of a rate rising from 0, before --schedule cosine"
     )
     p.add_argument("--clip-norm", type=rate, help="largest norm of each weight tensor's gradient")
     p.add_argument(
-        "--label-smoothing", type=share, default=0.0, metavar="SHARE", help="how far labels are moved towards 0.5"
+        "--label-smoothing", type=share, metavar="SHARE", help="how far labels are moved towards 0.5"
     )
     p.add_argument("--teacher", type=Path, metavar="RUN", help="learn this run's P(real) in place of the labels")
-    p.add_argument("--no-flip", dest="flip", action="store_false", help="train without mirror images")
+    p.add_argument("--no-flip", dest="flip", action="store_const", const=False, help="train without mirror images")
     p.add_argument(
         "--zoom",
         type=share,
-        default=0.0,
         metavar="SHARE",
         help="largest share of each side that a random crop cuts away",
     )
@@ -165,37 +165,39 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--degrade",
         type=share,
-        default=0.0,
         metavar="SHARE",
         help="of the training images that are turned, resized, stored again, blurred ... as people's pictures are",
     )
     p.add_argument(
         "--patience",
         type=count,
-        default=5,
-        help="stop after so many epochs without a lower validation loss (default: %(default)s)",
+        help=f"stop after so many epochs without a lower validation loss (default: {default.patience})",
     )
-    p.add_argument("--seed", type=seed, default=0, help="of weights, order and augmentation (default: %(default)s)")
+    p.add_argument("--seed", type=seed, help=f"of weights, order and augmentation (default: {default.seed})")
     p.add_argument("--filters", type=count, nargs="+", help="of custom's convolutions")
     p.add_argument("--dense-units", type=count, help="of custom's layer before the last")
     p.add_argument("--dropout", type=share, metavar="SHARE", help="of those units that a training step leaves out")
     p.add_argument("--backbone-weights", type=Path, help=".weights.h5 file in place of Keras' ImageNet weights")
-    p.add_argument("--unfreeze", type=count, default=0, metavar="N", help="then train on the backbone's last N layers")
+    p.add_argument("--unfreeze", type=count, metavar="N", help="then train on the backbone's last N layers")
     p.add_argument(
         "--fine-tune-epochs",
         type=count,
-        help=f"of --unfreeze, at most so many (default: {fit.FINE_TUNE_EPOCHS})",
+        help=f"of --unfreeze, at most so many (default: {default.fine_tune_epochs})",
     )
     p.add_argument(
-        "--fine-tune-rate", type=rate, help=f"learning rate of --unfreeze (default: {fit.FINE_TUNE_RATE:g})"
+        "--fine-tune-rate", type=rate, help=f"learning rate of --unfreeze (default: {default.fine_tune_rate})"
     )
-    p.add_argument("--resume", action="store_true", help="go on after the last finished epoch")
+    p.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on after the last finished epoch, with the options that the run was begun with",
+    )
     p.add_argument("--cache", action="store_true", help="keep the decoded images in memory")
     add_data_options(p)
     p.set_defaults(command=fit.fit)
 
     p = commands.add_parser("tune", help="search for better settings")
-    p.add_argument("model", choices=["custom"])
+    p.add_argument("model", choices=sorted(models.NAMES))
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
     p.add_argument("--out", type=Path, required=True, help="folder of the search; given again, the search goes on")
     p.add_argument(
@@ -204,6 +206,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--epochs", type=count, default=5, help="of each trial not given up before (default: %(default)s)")
     p.add_argument("--batch-size", type=count, default=128, help="images a step (default: %(default)s)")
     p.add_argument("--seed", type=seed, default=0, help="of the proposals and trainings (default: %(default)s)")
+    p.add_argument("--backbone-weights", type=Path, help=".weights.h5 file in place of Keras' ImageNet weights")
     add_data_options(p)
     p.set_defaults(command=tune.tune)
 
@@ -228,7 +231,21 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=DIR",
         help="another source: fake/ and/or real/",
     )
-    p.add_argument("--robustness", action="store_true", help="measure under resizing, JPEG, blur and noise")
+    p.add_argument(
+        "--valid",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="more images to choose the threshold on: fake/ and/or real/, of none that is measured",
+    )
+    p.add_argument("--as-is", action="store_true", help="judge the images as they are, without looking for faces")
+    p.add_argument(
+        "--robustness",
+        type=Path,
+        metavar="DIR",
+        help="measure these pictures, fake/ and real/, best of 1024 pixels, in all sizes, files and conditions",
+    )
     p.add_argument("--out", type=Path, help="folder for a comparison of the runs")
     add_data_options(p)
     p.set_defaults(command=evaluate.evaluate)

@@ -1,4 +1,4 @@
-"""What was worked out once and is kept on disk: facts about each image file, and features (see `features`).
+"""What was worked out once and is kept on disk: facts about each image file, features, and `explore`'s figures.
 
     python -m train clean
 
@@ -13,9 +13,11 @@ import os
 import shutil
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import PIL
 
 from train import lookalikes
@@ -38,6 +40,14 @@ def clean(args: argparse.Namespace) -> None:
     print(f"{folder()}: {len(files)} files deleted, {freed / 1e6:.1f} MB")
 
 
+def save(path: Path, **arrays: np.ndarray) -> None:
+    """Write a .npz file; beside, then rename, so that neither a kill nor another process leaves half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as partial:
+        np.savez(partial, **arrays)
+    os.replace(partial.name, path)
+
+
 def state(path: str) -> tuple[int, int, int]:
     """A file's size and times; a change leaves at least the last one, which nothing can set back, another.
 
@@ -57,8 +67,8 @@ class Files:
 
     def __init__(self):
         # Facts of another reader are not those of this one.
-        sources = b"".join(Path(module.__file__).read_bytes() for module in (read, lookalikes)) + PIL.__version__.encode()
-        self._table = f"files_{hashlib.sha256(sources).hexdigest()[:16]}"
+        sources = b"".join(Path(module.__file__).read_bytes() for module in (read, lookalikes))
+        self._table = f"files_{hashlib.sha256(sources + PIL.__version__.encode()).hexdigest()[:16]}"
         self._database = None
         with self._failing():
             folder().mkdir(parents=True, exist_ok=True)

@@ -153,7 +153,7 @@ def check(photos: list[Photo], splits: tuple[str, ...] = (), allow_duplicates: b
         few, many = sorted(counts[split, label] for label in range(len(CLASS_NAMES)))
         if few < BALANCED * many:
             of_each = " and ".join(f"{counts[split, label]} {name}" for label, name in enumerate(CLASS_NAMES))
-            _warn(f"split {split} is out of balance, {of_each}: accuracy alone would mislead, and a model leans to one.")
+            _warn(f"split {split} is out of balance, {of_each}: accuracy alone misleads, and a model leans to one.")
 
     for what, of_photo, harm in (
         ("in two splits", lambda photo: photo.split, "test figures would be too good"),
@@ -334,7 +334,7 @@ def check_source(folder: Path) -> list[Photo]:
         paths, left_out = images(folder)
         below = {part.lower() for path in paths for part in path.relative_to(folder).parts[:-1]} & {*CLASS_NAMES}
         if below:
-            raise DataError(f"{folder}: {' and '.join(sorted(below))} stand deeper inside; pass the folder around them.")
+            raise DataError(f"{folder}: {' and '.join(sorted(below))} stand deeper inside; pass their parent.")
         if left_out:
             print(f"left out of {folder}: {listed(left_out)}", file=sys.stderr)
         label = CLASS_NAMES.index("fake" if folder.resolve().name.lower() == "fake" else "real")

@@ -45,7 +45,7 @@ def degraded(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     if way < TURNED:
         return np.asarray(_cut_out(image, random))
     if way < TURNED + RESIZED:
-        image = _resized(image, round(SIZE * np.exp(random.uniform(np.log(0.45), np.log(2)))), random)
+        image = _resized(image, round(SIZE * np.exp(random.uniform(np.log(0.45), np.log(1.8)))), random)
     image = _stored(image, random)
     return np.asarray(image)
 
@@ -106,7 +106,7 @@ def _cut_out(image: Image.Image, random: np.random.Generator) -> Image.Image:
     surrounded = np.pad(np.rot90(image, quarters), ((border, border), (border, border), (0, 0)), "symmetric")
     laid = Image.fromarray(surrounded)
     if random.random() < 0.8:
-        laid = _resized(laid, round(laid.width * np.exp(random.uniform(np.log(0.55), np.log(1.8)))), random)
+        laid = _resized(laid, round(laid.width * np.exp(random.uniform(np.log(0.55), np.log(1.5)))), random)
     if turn:
         laid = laid.rotate(turn, random.choice([Image.Resampling.BILINEAR, Image.Resampling.BICUBIC]), expand=True)
     laid = _stored(laid, random)

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from tqdm import tqdm
 
-from train import data, leaks, metrics, models, plots, robustness, run
+from train import data, leaks, metrics, models, plots, robustness, run, scoring
 from train.spec import CLASS_NAMES
 
 BATCH = 8  # Larger ones of whole photos fall out of a CPU's caches: 21 photos a second against 5.
@@ -34,28 +35,27 @@ def evaluate(args: argparse.Namespace) -> None:
     """
     trained, untrained = sort_out(args.run)
     splits = tuple(dict.fromkeys(("valid", args.split)))
-    photos = data.load_checked(
-        args.data, splits, allow_duplicates=args.allow_duplicates, split_seed=args.split_seed
-    )
+    photos = data.load_checked(args.data, splits, allow_duplicates=args.allow_duplicates, split_seed=args.split_seed)
     name_of_data = args.data.resolve().name
     sources = {name: data.check_source(folder) for name, folder in args.extra}
+    more_validation = [photo for folder in args.valid for photo in data.check_source(folder)]
+    pictures = data.check_source(args.robustness) if args.robustness else []
     for folder in trained:
-        for of_one in (photos, *sources.values()):
+        for of_one in (photos, more_validation, pictures, *sources.values()):
             leaks.check(folder, of_one, args.allow_duplicates)
     measured = []
     for folder in trained:
         print(f"== {folder}")
         model = run.load_model(folder)
-        figures = measure(folder, model, photos, splits, name_of_data)
+        figures = measure(folder, model, photos, splits, name_of_data, args.as_is, more_validation)
         for name, of_source in sources.items():
-            figures.setdefault("extra", {})[name] = measure_source(folder, name, model, of_source, figures)
+            figures.setdefault("extra", {})[name] = measure_source(folder, name, model, of_source, figures, args.as_is)
             print(source_line(name, figures["extra"][name]))
         if args.robustness:
-            of_split = [photo for photo in photos if photo.split == args.split]
-            figures["robustness"] = {"split": args.split, "dataset": identity(of_split, name_of_data)} | robustness.measure(model, of_split, BATCH)
-            plots.robustness(figures["robustness"], folder / run.PLOTS)
-            tables = robustness.tables(figures["robustness"])
-            print("ROC AUC on degraded images:", *map(run.markdown, tables), sep="\n\n")
+            found = robustness.measure(model, pictures, figures["threshold"])
+            figures["robustness"] = {"dataset": identity(pictures, args.robustness.resolve().name)} | found
+            plots.robustness(found, folder / run.PLOTS)
+            print(*map(run.markdown, robustness.tables(found)), sep="\n\n")
         run.write_json(folder / run.METRICS, figures)
         measured.append(figures)
     if args.out:
@@ -90,12 +90,23 @@ def identity(photos: list[data.Photo], name: str) -> dict:
 
 
 def score(model: keras.Model, photos: list[data.Photo], size: int | None = None) -> np.ndarray:
-    """P(real) of each photo, resized to ``size`` or to the network's own: float64 (photos,), 0..1."""
+    """P(real) of each photo as it is, resized to ``size`` or to the network's own: float64 (photos,), 0..1."""
     return model.predict(data.batches(photos, BATCH, size or models.input_size(model)))[:, 0].astype(float)
 
 
-def measure(out: Path, model: keras.Model, photos: list[data.Photo], splits: tuple[str, ...], name: str) -> dict:
+def measure(
+    out: Path,
+    model: keras.Model,
+    photos: list[data.Photo],
+    splits: tuple[str, ...],
+    name: str,
+    as_is: bool = True,
+    more_validation: list[data.Photo] = (),
+) -> dict:
     """Score the splits ("valid" among them), choose threshold and "unsure" band on validation, write and print.
+
+    Through the chain (not ``as_is``), the choice is made on the views of `scoring.in_conditions`: one threshold is to
+    serve pictures of every kind.
 
     What was measured before stays if the threshold came from the same validation images, and goes if not.
 
@@ -105,31 +116,40 @@ def measure(out: Path, model: keras.Model, photos: list[data.Photo], splits: tup
         photos: scanned, of the splits.
         splits: to be measured; the last one tells how the "unsure" band does.
         name: of the dataset.
+        as_is: judge the images as they are, which are cut to the face already; else as people's photos are judged.
+        more_validation: images of other sources that the choice is made on too.
 
     Returns:
         The content of metrics.json.
     """
-    labels, scores, of_splits = {}, {}, {}
+    labels, scores, of_splits, chains = {}, {}, {}, {}
     for split in splits:
         of_split = of_splits[split] = [photo for photo in photos if photo.split == split]
         labels[split] = data.labels_of(of_split)[:, 0].astype(int)
-        scores[split] = score(model, of_split)
+        scores[split], chains[split] = judged(model, [(photo, None) for photo in of_split], as_is)
         write_scores(out, split, of_split, scores[split])
 
-    _, threshold = metrics.equal_error(labels["valid"], scores["valid"])
-    low, high = metrics.unsure_band(labels["valid"], scores["valid"], threshold)
-    points = metrics.choose_points(labels["valid"], scores["valid"])
+    choice = of_splits["valid"] + list(more_validation)
+    views = [(photo, None) for photo in choice] if as_is else scoring.in_conditions(choice)
+    of_views = data.labels_of([photo for photo, _ in views])[:, 0].astype(int)
+    p_real = judged(model, views, as_is)[0] if more_validation or not as_is else scores["valid"]
+    _, threshold = metrics.equal_error(of_views, p_real)
+    low, high = metrics.unsure_band(of_views, p_real, threshold)
+    points = metrics.choose_points(of_views, p_real)
     temperature = run.read_json(out, run.CONFIG).get("temperature", 1.0)
-    figures = kept_figures(out, data.fingerprint(of_splits["valid"])["sha256"]) | {
+    chosen_on = data.fingerprint(choice)["sha256"] + (" as is" if as_is else "")
+    seen_as = "" if as_is else f", each as it is and in {len(views) // len(choice) - 1} conditions"
+    figures = kept_figures(out, chosen_on) | {
         "threshold": threshold,
-        "threshold_from": f"equal error rate on {len(labels['valid'])} validation images",
+        "threshold_from": f"equal error rate on {len(choice)} validation images{seen_as}",
+        "chosen_on": chosen_on,
         "temperature": temperature,
         "unsure": {"low": low, "high": high}
         | metrics.outside_band(labels[splits[-1]], scores[splits[-1]], low, high)
         | {"measured_on": splits[-1]},
     }
     figures["splits"] = figures.get("splits", {}) | {
-        split: {"dataset": identity(of_splits[split], name)}
+        split: {"dataset": identity(of_splits[split], name), "chain": chains[split]}
         | metrics.summarize(labels[split], scores[split], threshold, points, temperature)
         for split in splits
     }
@@ -156,19 +176,17 @@ def measure(out: Path, model: keras.Model, photos: list[data.Photo], splits: tup
 def kept_figures(out: Path, validation: str) -> dict:
     """The content of metrics.json that still holds with a threshold from the validation images of this hash.
 
-    Figures, scores and plots that another threshold made are deleted, but for the degradations' ROC AUC, which knows
-    no threshold.
+    Figures, scores and plots that another threshold made are deleted.
     """
     figures = run.read_json(out, run.METRICS)
-    before = figures.get("splits", {}).get("valid", {}).get("dataset", {}).get("sha256")
-    if before == validation:
+    if figures.get("chosen_on") == validation:
         return figures
     for name in (*figures.get("splits", {}), *figures.get("extra", {})):
         print(f"{out}: figures of {name} go, since their threshold came from other validation images", file=sys.stderr)
         (out / f"scores-{name}.csv").unlink(missing_ok=True)
         for plot in ("confusion", "reliability"):
             (out / run.PLOTS / f"{plot}-{name}.png").unlink(missing_ok=True)
-    return {"robustness": figures["robustness"]} if "dataset" in figures.get("robustness", {}) else {}
+    return {}
 
 
 def write_scores(out: Path, name: str, photos: list[data.Photo], p_real: np.ndarray) -> None:
@@ -181,21 +199,49 @@ def write_scores(out: Path, name: str, photos: list[data.Photo], p_real: np.ndar
     run.write_csv(out / f"scores-{name}.csv", rows)
 
 
-def measure_source(out: Path, name: str, model: keras.Model, photos: list[data.Photo], figures: dict) -> dict:
+def judged(model: keras.Model, views: list[tuple], as_is: bool) -> tuple[np.ndarray, dict]:
+    """P(real) of photos, each in a condition or None, and what the chain made of them.
+
+    Returns:
+        float64 (views,), 0..1; and counts of those as_is, cut (a face was cut out), several (faces, of which the
+        worst counts) and no_face (no verdict elsewhere; here they are judged as they are).
+    """
+    if as_is and not any(condition for _, condition in views):
+        return score(model, [photo for photo, _ in views]), {"as_is": len(views)}
+    readers = [scoring.reader(photo, condition) if condition else scoring.reader(photo) for photo, condition in views]
+    found = scoring.score(model, tqdm(readers, "judging", unit="photo"), as_is)
+    counts = {
+        "as_is": sum(one.as_is and one.faces != 0 for one in found),
+        "cut": sum(not one.as_is for one in found),
+        "several": sum((one.faces or 0) > 1 for one in found),
+        "no_face": sum(one.faces == 0 for one in found),
+    }
+    return np.array([one.p_real for one in found]), counts
+
+
+def measure_source(
+    out: Path, name: str, model: keras.Model, photos: list[data.Photo], figures: dict, as_is: bool = True
+) -> dict:
     """Score another source, of both classes or one, and write the scores; real and fake are always kept apart.
 
     Returns:
-        dataset; images, accuracy and accuracy_interval_95 of each class that it has; "all", as `metrics.summarize`, if both.
+        dataset; chain, as `judged` counts; of each class that it has: images, accuracy, accuracy_interval_95, and
+        not_wrong, the share that is right or "unsure"; "all", as `metrics.summarize`, if it has both.
     """
-    labels, p_real = data.labels_of(photos)[:, 0].astype(int), score(model, photos)
+    labels = data.labels_of(photos)[:, 0].astype(int)
+    p_real, chain = judged(model, [(photo, None) for photo in photos], as_is)
     write_scores(out, name, photos, p_real)
-    result = {"dataset": identity(photos, name), "images": {}, "accuracy": {}, "accuracy_interval_95": {}}
+    result = {"dataset": identity(photos, name), "chain": chain}
+    result |= {key: {} for key in ("images", "accuracy", "accuracy_interval_95", "not_wrong")}
+    low, high = (figures["unsure"][key] for key in ("low", "high"))
     for label, class_name in enumerate(CLASS_NAMES):
         right = (p_real[labels == label] >= figures["threshold"]) == label
         if len(right):
             result["images"][class_name] = len(right)
             result["accuracy"][class_name] = float(right.mean())
             result["accuracy_interval_95"][class_name] = metrics.interval_95(right.sum(), len(right))
+            of_class = p_real[labels == label]
+            result["not_wrong"][class_name] = float((of_class >= low if label else of_class < high).mean())
     if len(result["images"]) == len(CLASS_NAMES):
         points = {float(rate): threshold for rate, threshold in figures["operating_points"].items()}
         result["all"] = metrics.summarize(labels, p_real, figures["threshold"], points, figures["temperature"])

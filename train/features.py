@@ -4,23 +4,16 @@ A frozen backbone's pooled features, for its head to learn from; or a teacher's 
 """
 
 import hashlib
-import os
-from pathlib import Path
+import re
 
 import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from train import data, models
+from train import cache, data, models
 
 CHUNK = 64  # Images a file: what an interruption can lose.
-BATCH = 32
-
-
-def cache_folder() -> Path:
-    """Where features are kept: $DEEPFACEDETECT_CACHE, or ~/.cache/deepfacedetect."""
-    return Path(os.environ.get("DEEPFACEDETECT_CACHE", Path.home() / ".cache/deepfacedetect"))
 
 
 def weights_hash(model: keras.Model) -> str:
@@ -31,6 +24,17 @@ def weights_hash(model: keras.Model) -> str:
     return digest.hexdigest()[:16]
 
 
+def topology_hash(model: keras.Model) -> str:
+    """Identifies what a network computes, its preprocessing included, weights aside: 16 hexadecimal digits.
+
+    Layers are told by their order: Keras numbers those without a name of their own anew in each process.
+    """
+    text = model.to_json()
+    for index, name in enumerate(dict.fromkeys(re.findall(r'"name": "([^"]+)"', text))):
+        text = text.replace(f'"{name}"', f'"#{index}"')
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def extractor(model: keras.Model) -> keras.Model:
     """The part of a transfer network of `models.build` that stays frozen: pixels to pooled features."""
     return keras.Model(model.input, model.get_layer(models.FEATURES).output, name=model.name)
@@ -39,8 +43,9 @@ def extractor(model: keras.Model) -> keras.Model:
 def compute(model: keras.Model, photos: list[data.Photo]) -> np.ndarray:
     """What a network answers to every photo and to its mirror image.
 
-    Computed in chunks that are kept under a name made of all that decides their content (network, input size,
-    weights, images), so that an interrupted call goes on where it stopped and a repeated one only reads.
+    Computed in chunks that are kept under a name made of all that decides their content (network, input size, topology,
+    weights, images), so that an interrupted call goes on where it stopped and a repeated one only reads. Calls at once
+    may compute a chunk twice, and don't disturb each other.
 
     Args:
         model: pixels to float32 (batch, channels).
@@ -51,21 +56,18 @@ def compute(model: keras.Model, photos: list[data.Photo]) -> np.ndarray:
     """
     size = models.input_size(model)
     images = hashlib.sha256("".join(photo.sha256 for photo in photos).encode()).hexdigest()[:16]
-    folder = cache_folder() / f"{model.name}-{size}-{weights_hash(model)}-{images}"
-    folder.mkdir(parents=True, exist_ok=True)
-    chunks = []
-    for start in tqdm(range(0, len(photos), CHUNK), desc=f"{model.name} answers", unit="chunk"):
-        path = folder / f"{start:07d}.npy"
-        if not path.exists():
-            views = [
-                model.predict(data.batches(photos[start : start + CHUNK], BATCH, size, mirror=mirror), verbose=0)
-                for mirror in (False, True)
-            ]
-            partial = path.with_suffix(".partial.npy")
-            np.save(partial, np.stack(views, axis=1))
-            partial.replace(path)
-        chunks.append(np.load(path))
-    return np.concatenate(chunks)
+    name = f"{model.name}-{size}-{topology_hash(model)}-{weights_hash(model)}-{images}-{CHUNK}"
+    folder = cache.folder() / name
+    starts = range(0, len(photos), CHUNK)
+    missing = [start for start in starts if not (folder / f"{start:07d}.npz").exists()]
+    # One pass over all that is missing; only the last chunk can be short, so each batch is a chunk.
+    pixels = data.batches([photo for start in missing for photo in photos[start : start + CHUNK]], CHUNK, size)
+    chunks = zip(missing, pixels) if missing else ()
+    for start, (views, _) in tqdm(chunks, total=len(missing), desc=f"{model.name} answers", unit="chunk"):
+        views = np.asarray(views)
+        both = [model.predict_on_batch(view) for view in (views, views[:, :, ::-1])]
+        cache.save(folder / f"{start:07d}.npz", views=np.stack(both, axis=1))
+    return np.concatenate([np.load(folder / f"{start:07d}.npz")["views"] for start in starts])
 
 
 def batches(

@@ -9,6 +9,7 @@ Each prints the figures of the best epoch on validation and test, as `evaluate` 
 """
 
 import argparse
+import dataclasses
 import functools
 import math
 import shutil
@@ -19,31 +20,89 @@ import keras
 import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
+from tqdm import tqdm
 
 from train import data, evaluate, features, leaks, metrics, models, run
 from train.chain.read import read_photo
 
-OPTIONS = (
-    "batch_size", "learning_rate", "optimizer", "schedule", "warmup", "clip_norm", "label_smoothing",
-    "seed",
-    "flip", "zoom", "crop", "degrade", "filters", "dense_units", "dropout",
-    "unfreeze", "fine_tune_epochs", "fine_tune_rate",
-)  # fmt: skip
 EPOCHS = 10
-FINE_TUNE_EPOCHS = 10
-FINE_TUNE_RATE = 1e-5
 HEAD_EPOCHS = 100  # On cached features, an epoch takes a moment; early stopping ends it.
 PROBE_C = 0.003  # Inverse of the regression's L2 penalty: weak enough to fit, strong enough to leave more to learn.
-PROBE_IMAGES = 3000  # As many as the regression of some hundred features needs; their features take minutes.
+PROBE_IMAGES = 3000  # As many as the regression of some thousand features needs.
 DIVERGED = "Start anew with a lower --learning-rate, or with --clip-norm 1."
 NETWORK = ("filters", "dense_units", "dropout")  # Those that `models.custom` takes.
-SAME = ("model", "options", "backbone", "teacher", "dataset")  # What a resumed training must not change.
+SAME = ("model", "backbone", "teacher", "dataset")  # What a resumed training must not change, beside its options.
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
     "rmsprop": keras.optimizers.RMSprop,
     "sgd": functools.partial(keras.optimizers.SGD, momentum=0.9, nesterov=True),
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What decides a training, apart from its images and the weights it starts from; kept in the run's config.json."""
+
+    epochs: int | None = None  # None: HEAD_EPOCHS for the head of a frozen backbone, else EPOCHS.
+    batch_size: int = 128
+    learning_rate: float = 1e-3  # At its highest.
+    optimizer: str = "adam"  # Of OPTIMIZERS.
+    schedule: str = "constant"  # Or "cosine".
+    warmup: float = 0.0  # Epochs of a rate rising from 0, before the cosine.
+    clip_norm: float | None = None  # Largest norm of each weight tensor's gradient.
+    label_smoothing: float = 0.0  # Share (0..1) by which labels are moved towards 0.5.
+    patience: int = 5  # Epochs without a lower validation loss that end the training.
+    seed: int = 0  # Of weights, order and augmentation.
+    train_size: int | None = None  # Images, half of each class; None for all.
+    split_seed: int | None = None  # Divides a dataset without splits.
+    flip: bool = True  # As in `data.Augmentation`, like the next three.
+    zoom: float = 0.0
+    crop: int | None = None
+    degrade: float = 0.0
+    filters: list[int] | None = None  # As `models.custom` takes, like the next two; None for its own.
+    dense_units: int | None = None
+    dropout: float | None = None
+    unfreeze: int = 0  # Last layers of the backbone that are trained on.
+    fine_tune_epochs: int = 10
+    fine_tune_rate: float = 1e-5
+
+
+def options_of(args: argparse.Namespace) -> Options:
+    """The options given, and the defaults of the others; of a resumed training, those that it was begun with.
+
+    Args:
+        args: holds each option, None where it was not given.
+
+    Raises:
+        run.RunError: ``args.out`` holds a training that is not resumed, or another network, or none to resume; or an
+            option differs from the run's.
+    """
+    out = Path(args.out)
+    names = [field.name for field in dataclasses.fields(Options)]
+    given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    before = run.read_json(out, run.CONFIG)
+    if not args.resume:
+        if (out / run.HISTORY).exists():
+            raise run.RunError(f"{out} already holds a training: pass --resume, or another --out.")
+        if (out / run.MODEL).exists():
+            raise run.RunError(f"{out} already holds a network, {before.get('model', 'unknown')}; pass another --out.")
+        given.setdefault("epochs", HEAD_EPOCHS if args.model in models.BACKBONES else EPOCHS)
+        return Options(**given)
+    if not before:
+        raise run.RunError(f"{out} holds no training to resume; leave out --resume.")
+    kept = {name: before[name] for name in ("epochs", "patience") if name in before} | before.get("options", {})
+    if not kept.keys() <= {*names} or not kept.get("epochs"):  # Options that were added since then have their defaults.
+        raise run.RunError(f"{out} was not begun by `fit` as it is now, so it can't be resumed; choose another --out.")
+    kept = dataclasses.asdict(Options(**kept))
+    for name, value in given.items():
+        if value != kept[name]:
+            option = "--" + name.replace("_", "-")
+            raise run.RunError(
+                f"{out} was begun with {option} {kept[name]}, not {value}. A resumed training keeps its options: leave "
+                f"out {option}, or choose another --out."
+            )
+    return Options(**kept)
 
 
 def fit(args: argparse.Namespace) -> None:
@@ -65,20 +124,17 @@ def fit(args: argparse.Namespace) -> None:
     """
     out = Path(args.out)
     begun = (out / run.HISTORY).exists()
-    if begun and not args.resume:
-        raise run.RunError(f"{out} already holds a training: pass --resume, or another --out.")
+    options = options_of(args)
+    check_fine_tuning(args)
+    vars(args).update(dataclasses.asdict(options))
 
     keras.utils.set_random_seed(args.seed)
     if keras.backend.backend() == "tensorflow":
         tf.config.experimental.enable_op_determinism()
 
     frozen = args.model in models.BACKBONES
-    if args.epochs is None:
-        args.epochs = HEAD_EPOCHS if frozen else EPOCHS
     settings = {key: getattr(args, key) for key in NETWORK if getattr(args, key) is not None}
     check_options(args, settings)
-    args.fine_tune_epochs = args.fine_tune_epochs or FINE_TUNE_EPOCHS
-    args.fine_tune_rate = args.fine_tune_rate or FINE_TUNE_RATE
     model = build(args.model, args.backbone_weights, settings)
     learner = models.part(model, models.HEAD, models.BODY)
     if args.crop:
@@ -97,7 +153,7 @@ def fit(args: argparse.Namespace) -> None:
     teacher = run.load_model(args.teacher) if args.teacher else None
     config = {
         "model": args.model,
-        "options": {key: getattr(args, key) for key in OPTIONS},
+        "options": dataclasses.asdict(options),
         "input_size": models.input_size(model),
         "backbone": features.weights_hash(model.get_layer(models.BACKBONE)) if frozen else None,
         "start": start_of(args.model, args.backbone_weights),
@@ -105,13 +161,16 @@ def fit(args: argparse.Namespace) -> None:
         "dataset": {"names": names_of(args)} | data.fingerprint(photos),
         "versions": run.versions(),
     }
-    if begun:
+    if args.resume:
         before = run.read_json(out, run.CONFIG)
         changed = [key for key in SAME if before.get(key) != config[key]]
         if changed:
-            raise run.RunError(f"{out} was trained with another {' and '.join(changed)}; resume it as it was begun.")
+            raise run.RunError(
+                f"{out} was begun with another {' and '.join(changed)}; resume it with the model, --data, --extra, "
+                "--teacher and --backbone-weights of then."
+            )
     out.mkdir(parents=True, exist_ok=True)
-    run.write_json(out / run.CONFIG, config | {"epochs": args.epochs, "patience": args.patience})
+    run.write_json(out / run.CONFIG, config)
     leaks.keep(out, training, [args.teacher] if args.teacher else [])
     model.summary()
 
@@ -139,13 +198,16 @@ def fit(args: argparse.Namespace) -> None:
         )
     else:
         if args.model in models.TEXTURE_NETWORKS and not begun:
-            start_linear(model, training, size, read)
+            start_linear(model, images(0).take(math.ceil(PROBE_IMAGES / args.batch_size)))
         train_epochs(learner, images, validation_images, steps, out, args)
     if args.unfreeze:
         unfreeze(model, args.unfreeze)
         train_epochs(model, images, validation_images, steps, out / "fine-tune", args, fine_tune=True)
 
-    temperature = calibrate(model, validation, validation_images)
+    # Pictures as training saw them: on untouched files alone, a network is surer than it may be elsewhere.
+    world = data.Augmentation(args.flip, degrade=args.degrade)
+    degraded = data.batches(validation, evaluate.BATCH, size, read, (args.seed, 0), world)
+    temperature = calibrate(model, degraded if args.degrade else validation_images)
     run.save_model(model, out / run.MODEL)
     run.write_json(out / run.CONFIG, run.read_json(out, run.CONFIG) | {"temperature": temperature})
     splits = tuple(dict.fromkeys(photo.split for photo in measured))
@@ -176,18 +238,26 @@ def check_options(args: argparse.Namespace, settings: dict) -> None:
             "A frozen backbone sees each photo and its mirror image once, as they are; "
             "--zoom and --degrade work with --unfreeze alone."
         )
-    for option in ("fine_tune_epochs", "fine_tune_rate"):
-        if getattr(args, option) is not None and not args.unfreeze:
-            raise run.RunError(f"--{option.replace('_', '-')} is of --unfreeze; pass that too.")
     if args.cache and frozen and not args.unfreeze:
         raise run.RunError("A frozen backbone reads each photo once, for its features; --cache works with --unfreeze.")
     if args.train_size and args.train_size % 2:
         raise run.RunError(f"--train-size {args.train_size} can't be half of each class; take an even number.")
     if args.warmup and args.schedule != "cosine":
         raise run.RunError("--warmup is a part of --schedule cosine; pass that too.")
-    shortest = min(args.epochs, args.fine_tune_epochs or FINE_TUNE_EPOCHS) if args.unfreeze else args.epochs
+    shortest = min(args.epochs, args.fine_tune_epochs) if args.unfreeze else args.epochs
     if args.warmup >= shortest:
         raise run.RunError(f"--warmup {args.warmup:g} leaves none of {shortest} epochs to train in; choose fewer.")
+
+
+def check_fine_tuning(args: argparse.Namespace) -> None:
+    """Refuse options of the fine-tuning without it.
+
+    Raises:
+        run.RunError: naming the option.
+    """
+    for option in ("fine_tune_epochs", "fine_tune_rate"):
+        if getattr(args, option) is not None and not args.unfreeze and not args.resume:
+            raise run.RunError(f"--{option.replace('_', '-')} is of --unfreeze; pass that too.")
 
 
 def check_crop(crop: int, model: keras.Model, learner: keras.Model) -> None:
@@ -216,36 +286,33 @@ def start_of(name: str, backbone_weights: Path | None) -> str | dict | None:
     return {"file": backbone_weights.name, "sha256": run.sha256(backbone_weights)}
 
 
-def start_linear(
-    model: keras.Model, training: list[data.Photo], size: int, read: Callable[[str], np.ndarray]
-) -> None:
-    """Standardize the features over training photos and let a logistic regression of them be the last layer.
+def start_linear(model: keras.Model, training: tf.data.Dataset) -> None:
+    """Standardize the features over training images and let a logistic regression of them be the last layer.
 
     Trained on from there, the features change less than from a random last layer, and serve new sources better
     (Kumar et al., "Fine-Tuning can Distort Pretrained Features", 2022, arXiv:2202.10054).
+
+    Args:
+        model: changed in place.
+        training: batches as training feeds them, crops and degraded pictures included: standardized over others, some
+            features of a sharpened or noisy picture lie so far out that they decide alone.
     """
-    some = data.balanced_subset(training, min(PROBE_IMAGES, 2 * min(np.bincount([p.label for p in training]))))
-    of_photos = models.features_of(model).predict(data.batches(some, evaluate.BATCH, size, read))
-    labels = data.labels_of(some)[:, 0]
-    mean, variance = of_photos.mean(axis=0), of_photos.var(axis=0)
-    standardized = (of_photos - mean) / np.sqrt(variance + models.STANDARDIZE_EPSILON)
-    regression = LogisticRegression(C=PROBE_C, max_iter=500).fit(standardized, labels)
-    accuracy = regression.score(standardized, labels)
+    features = models.features_of(model)
+    seen = [(features.predict_on_batch(pixels), labels.numpy()[:, 0]) for pixels, labels in tqdm(training, "features")]
+    of_images, labels = map(np.concatenate, zip(*seen))
+    mean, variance = of_images.mean(axis=0), of_images.var(axis=0)
+    standardized = (of_images - mean) / np.sqrt(variance + models.STANDARDIZE_EPSILON)
+    regression = LogisticRegression(C=PROBE_C, max_iter=500).fit(standardized, np.round(labels))
+    accuracy = regression.score(standardized, np.round(labels))
     print(f"logistic regression of {len(mean)} features: training accuracy {accuracy:.3f}")
     models.set_start(model, mean, variance, regression.coef_[0], regression.intercept_[0])
 
 
-def calibrate(model: keras.Model, validation: list[data.Photo], batches: tf.data.Dataset) -> float:
-    """Fit a temperature on validation, make it part of ``model``'s last layer, and return it.
-
-    Raises:
-        run.RunError: the network's answers tell nothing about validation.
-    """
-    labels = data.labels_of(validation)[:, 0]
-    try:
-        temperature = metrics.fit_temperature(labels, model.predict(batches)[:, 0].astype(float))
-    except ValueError as error:
-        raise run.RunError(f"On validation, {error}: nothing was learned. {DIVERGED}") from None
+def calibrate(model: keras.Model, validation: tf.data.Dataset) -> float:
+    """Fit a temperature on batches of validation, make it part of ``model``'s last layer, and return it."""
+    answers = [(labels.numpy()[:, 0], model.predict_on_batch(pixels)[:, 0]) for pixels, labels in validation]
+    labels, p_real = map(np.concatenate, zip(*answers))
+    temperature = metrics.fit_temperature(labels, p_real.astype(float))
     models.scale_logit(model, 1 / temperature)
     return temperature
 

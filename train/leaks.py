@@ -41,7 +41,7 @@ def check(folder: Path, photos: list[data.Photo], allow_duplicates: bool = False
     own = [photo for photo in photos if photo.sha256 in learnt]
     if own:
         some = "\n".join(f"  {photo.path}" for photo in own[: data.MOST])
-        message = f"{folder} was trained on {len(own)} of the {len(photos)} images, so figures would be too good:\n{some}"
+        message = f"{folder} was trained on {len(own)} of the {len(photos)} images: figures would be too good\n{some}"
         if not allow_duplicates:
             raise data.DataError(f"{message}\nTake others, or pass --allow-duplicates.")
         print(f"WARNING: {message}", file=sys.stderr)

@@ -16,11 +16,12 @@ def learning_curve(args: argparse.Namespace) -> None:
     """Write learning-curve.csv and learning-curve.png of the runs, in order of their training images.
 
     Raises:
-        run.RunError: a run was not evaluated.
+        run.RunError: a run was not evaluated, or some on other images than others: a curve of them would mislead.
     """
-    rows = []
+    rows, measured = [], {}
     for folder in args.run:
         config, test = run.read_json(folder, run.CONFIG), run.read_figures(folder)["splits"]["test"]
+        measured.setdefault(test["dataset"]["sha256"], []).append(folder.name)
         low, high = test["at_threshold"]["accuracy_interval_95"]
         counts = config["dataset"]["counts"]
         rows.append(
@@ -33,6 +34,9 @@ def learning_curve(args: argparse.Namespace) -> None:
                 "roc_auc": test["roc_auc"],
             }
         )
+    if len(measured) > 1:
+        groups = " and ".join(", ".join(names) for names in measured.values())
+        raise run.RunError(f"{groups} were measured on different test images; evaluate all on the same.")
     rows.sort(key=lambda row: (row["model"], row["images"]))
     args.out.mkdir(parents=True, exist_ok=True)
     run.write_csv(args.out / "learning-curve.csv", rows)

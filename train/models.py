@@ -128,11 +128,9 @@ def _textures(name: str, ends: tuple[str, ...], weights: str | None) -> keras.Mo
 
 
 def features_of(model: keras.Model) -> keras.Model:
-    """The part of a network with a BODY that comes before its last layer: pixels to (batch, channels)."""
+    """The part of a network's BODY that comes before its last layer: crops of any size to (batch, channels)."""
     body = part(model, BODY)
-    features = keras.Model(body.input, body.get_layer(FEATURES).output)
-    pixels, x = _inputs(NATIVE_SIZE)
-    return keras.Model(pixels, features(x, training=False), name=model.name)
+    return keras.Model(body.input, body.get_layer(FEATURES).output, name=model.name)
 
 
 def set_start(model: keras.Model, mean: np.ndarray, variance: np.ndarray, kernel: np.ndarray, bias: float) -> None:

@@ -76,16 +76,26 @@ def reliability(calibration: dict, split: str, folder: Path) -> None:
 
 
 def robustness(figures: dict, folder: Path) -> None:
-    """Heat map of ROC AUC over size and JPEG quality."""
-    figure, axis = plt.subplots(figsize=(5, 3.4), layout="constrained")
-    values = np.array(figures["roc_auc"])
-    axis.imshow(values, vmin=0.5, vmax=1, cmap="viridis", aspect="auto")
-    axis.set_xticks(range(len(figures["qualities"])), figures["qualities"])
-    axis.set_yticks(range(len(figures["sizes"])), figures["sizes"])
-    for row, column in np.ndindex(values.shape):
-        color = "black" if values[row, column] > 0.8 else "white"
-        axis.text(column, row, f"{values[row, column]:.3f}", ha="center", va="center", color=color, fontsize="small")
-    axis.set(title="ROC AUC", xlabel="JPEG quality", ylabel="size, pixels")
+    """Share of verdicts that are right: for each class a heat map over size and file, and bars for the conditions."""
+    classes = list(figures["grid"])
+    figure, axes = plt.subplots(1, len(classes) + 1, figsize=(4.5 * (len(classes) + 1), 5), layout="constrained")
+    for axis, name in zip(axes, classes):
+        values = np.array(figures["grid"][name])
+        axis.imshow(values, vmin=0.5, vmax=1, cmap="viridis", aspect="auto")
+        axis.set_xticks(range(len(figures["files"])), figures["files"], rotation=45, ha="right")
+        axis.set_yticks(range(len(figures["sizes"])), figures["sizes"])
+        for row, column in np.ndindex(values.shape):
+            color = "black" if values[row, column] > 0.8 else "white"
+            axis.text(column, row, f"{values[row, column]:.2f}", ha="center", va="center", color=color)
+        axis.set(title=f"{name}: share judged right", ylabel="size, pixels")
+    places = np.arange(len(figures["conditions"]))
+    for index, name in enumerate(classes):
+        shares = [condition["accuracy"][name] for condition in figures["conditions"].values()]
+        axes[-1].barh(places + 0.4 * index, shares, 0.4, label=name)
+    axes[-1].set_yticks(places + 0.2 * (len(classes) - 1), list(figures["conditions"]))
+    axes[-1].invert_yaxis()
+    axes[-1].set(title="share judged right", xlim=(0, 1))
+    axes[-1].legend(loc="lower left")
     _save(figure, folder, "robustness")
 
 

@@ -18,7 +18,10 @@ PICTURES = {  # File in plots/: alternative text, caption.
     "roc": ("ROC curves", "Fakes found against real photos called fake, over all thresholds."),
     "confusion-test": ("Confusion matrix", "Verdicts on the test images, at the threshold."),
     "reliability-test": ("Reliability diagram", "Of the photos given one P(real), how many are real."),
-    "robustness": ("Heat map of ROC AUC", "ROC AUC on test images made smaller and compressed again."),
+    "robustness": (
+        "Heat maps and bars of shares judged right",
+        "Share judged right in other sizes, files and conditions.",
+    ),
 }
 
 
@@ -110,8 +113,8 @@ def paired(runs: dict[Path, dict]) -> list[str]:
     return [
         html.table(rows),
         html.text(
-            "The runs of a pair judged the same images, by their content, so their difference is known better than each one's figures: "
-            "2,000 resamples of the images, the same for both (paired bootstrap). Where the interval holds 0, "
+            "The runs of a pair judged the same images, by their content, so their difference is known better than each "
+            "one's figures: 2,000 resamples of the images, the same for both (paired bootstrap). Where the interval holds 0, "
             "chance may be all there is."
         ),
     ]
@@ -124,13 +127,13 @@ def legend(runs: dict[Path, dict]) -> str:
         test = figures["splits"]["test"]
         fakes, reals = (test["images"][name] for name in CLASS_NAMES)
         guess = max(fakes, reals) / (fakes + reals)
-        line = f"{reals} real and {fakes} fake test images of {dataset(test)}; one answer for all would be right on {guess:.0%}"
+        line = f"{reals} real and {fakes} fake test images of {dataset(test)}; one answer for all is right on {guess:.0%}"
         measured.setdefault(line, []).append(folder.name)
     lines = [line if len(measured) == 1 else f"{', '.join(names)}: {line}" for line, names in measured.items()]
-    different = "" if len(measured) == 1 else " Runs that were measured on different images can't be compared by this table."
+    different = " Runs that were measured on different images can't be compared by this table."
     return (
-        f"{'; '.join(lines)}.{different} Fakes found at 1% accused: the share of fakes found at the threshold where one "
-        "real validation photo of a hundred is called fake; beside it, the share of these real photos that is."
+        f"{'; '.join(lines)}.{different if len(measured) > 1 else ''} "
+        "Fakes found at 1% accused: the share of fakes found at the threshold where one real validation photo of a hundred is called fake; beside it, the share of these real photos that is."
     )
 
 

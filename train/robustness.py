@@ -1,91 +1,77 @@
-"""How a detector stands up to what happens to pictures on their way: smaller, compressed, blurred, noisy.
+"""How a detector stands up to what happens to pictures on their way: sizes and files, frames and turns.
 
-The grid of sizes and JPEG qualities follows NVIDIA's comparison of detectors on StyleGAN3 images
-(https://github.com/NVlabs/stylegan3-detector): resize, then compress, then judge.
+    python -m train evaluate runs/custom --data DIR --robustness DIR/of/pictures
 
-    python -m train evaluate runs/custom --data DIR --robustness
-
-prints the table and writes runs/custom/plots/robustness.png.
+prints the tables and writes runs/custom/plots/robustness.png. Every picture goes the whole way from photo to verdict,
+at the run's one threshold; real photos and fakes are counted apart.
 """
 
-import zlib
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import keras
 import numpy as np
-from PIL import Image, ImageFilter
-from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
-from train import data, models
-
-SIZES = (256, 224, 160, 128)
-QUALITIES = (95, 90, 80, 70, 50, 30)
-BLURS = (1.0, 2.0)  # Standard deviation in pixels of a Gaussian.
-NOISES = (5.0, 15.0)  # Standard deviation of Gaussian noise, of 255.
+from train import data, scoring
+from train.conditions import CONDITIONS, FILES, SIZES, Condition, of_size
+from train.metrics import interval_95
+from train.spec import CLASS_NAMES
 
 
-def compressed(size: int, quality: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Resize to (size, size), then through a JPEG file with 4:2:0 chroma."""
-
-    def degrade(pixels: np.ndarray) -> np.ndarray:
-        resized = Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC)
-        return data.jpeg(np.asarray(resized), quality)
-
-    return degrade
-
-
-def blurred(sigma: float) -> Callable[[np.ndarray], np.ndarray]:
-    """Gaussian blur."""
-    return lambda pixels: np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(sigma)))
-
-
-def noisy(sigma: float) -> Callable[[np.ndarray], np.ndarray]:
-    """Gaussian noise, another for each picture, and the same whenever a picture comes again."""
-
-    def degrade(pixels: np.ndarray) -> np.ndarray:
-        noise = np.random.default_rng(zlib.crc32(pixels.tobytes())).normal(0, sigma, pixels.shape)
-        return np.clip(pixels + noise, 0, 255).round().astype(np.uint8)
-
-    return degrade
-
-
-def measure(model: keras.Model, photos: list[data.Photo], batch_size: int) -> dict:
-    """ROC AUC of the photos under each degradation.
+def measure(model: keras.Model, photos: list[data.Photo], threshold: float) -> dict:
+    """Accuracy of each class in each size and file of `conditions.SIZES` and FILES, and in each of CONDITIONS.
 
     Returns:
-        {"sizes", "qualities", "roc_auc": rows of SIZES, columns of QUALITIES,
-        "blur": {sigma: roc_auc}, "noise": {sigma: roc_auc}}.
+        {"sizes", "files", "grid": {class: rows of SIZES, columns of FILES}, "intervals" of the same shape,
+        "conditions": {name: {"accuracy": {class: share}, "accuracy_interval_95": {class: [low, high]}, "no_face"}}}.
+        A photo in which no face is found counts as it is judged as a whole.
     """
-    read, size = data.cached_reader(photos), models.input_size(model)
-    degradations = [compressed(size, quality) for size in SIZES for quality in QUALITIES]
-    degradations += [*map(blurred, BLURS), *map(noisy, NOISES)]
-    labels = data.labels_of(photos)[:, 0]
-    scores = []
-    for degrade in tqdm(degradations, desc="robustness", unit="degradation"):
-        degraded = data.batches(photos, batch_size, size, lambda path, degrade=degrade: degrade(read(path)))
-        p_real = model.predict(degraded, verbose=0)
-        scores.append(float(roc_auc_score(labels, p_real[:, 0])))
-    grid, rest = scores[: len(SIZES) * len(QUALITIES)], scores[len(SIZES) * len(QUALITIES) :]
+    labels = data.labels_of(photos)[:, 0].astype(int)
+    classes = {name: label for label, name in enumerate(CLASS_NAMES) if (labels == label).any()}
+
+    def judge(condition: Condition) -> dict:
+        found = scoring.score(model, [scoring.reader(photo, condition) for photo in photos])
+        right = (np.array([one.p_real for one in found]) >= threshold) == labels
+        of_classes = {name: right[labels == label] for name, label in classes.items()}
+        return {
+            "accuracy": {name: float(of_class.mean()) for name, of_class in of_classes.items()},
+            "accuracy_interval_95": {
+                name: interval_95(of_class.sum(), len(of_class)) for name, of_class in of_classes.items()
+            },
+            "no_face": sum(one.faces == 0 for one in found),
+        }
+
+    ways: Iterable[tuple[str, Condition]] = [
+        *((f"{size} {file}", of_size(size, file)) for size in SIZES for file in FILES),
+        *CONDITIONS.items(),
+    ]
+    answers = {name: judge(way) for name, way in tqdm(ways, desc="robustness", unit="condition")}
+
+    def grid(key: str, class_name: str) -> list[list]:
+        return [[answers[f"{size} {file}"][key][class_name] for file in FILES] for size in SIZES]
+
     return {
         "sizes": list(SIZES),
-        "qualities": list(QUALITIES),
-        "roc_auc": np.reshape(grid, (len(SIZES), len(QUALITIES))).tolist(),
-        "blur": dict(zip(map(str, BLURS), rest)),
-        "noise": dict(zip(map(str, NOISES), rest[len(BLURS) :])),
+        "files": list(FILES),
+        "grid": {name: grid("accuracy", name) for name in classes},
+        "intervals": {name: grid("accuracy_interval_95", name) for name in classes},
+        "conditions": {name: answers[name] for name in CONDITIONS},
     }
 
 
 def tables(figures: dict) -> list[list[dict[str, str]]]:
-    """What `measure` found, for people: rows of sizes with a column for each JPEG quality, then blur and noise."""
-    columns = [f"JPEG {quality}" for quality in figures["qualities"]]
-    grid = [
-        {"size, pixels": str(size)} | {column: f"{area:.3f}" for column, area in zip(columns, areas)}
-        for size, areas in zip(figures["sizes"], figures["roc_auc"])
+    """What `measure` found, for people: for each class sizes by files, then the conditions."""
+    grids = [
+        [
+            {f"{name}: right at size": str(size)} | {file: f"{right:.2f}" for file, right in zip(figures["files"], row)}
+            for size, row in zip(figures["sizes"], rows)
+        ]
+        for name, rows in figures["grid"].items()
     ]
-    others = [
-        {"degradation": f"{what}, standard deviation {sigma} {unit}", "ROC AUC": f"{area:.3f}"}
-        for what, key, unit in (("Gaussian blur", "blur", "pixels"), ("Gaussian noise", "noise", "of 255"))
-        for sigma, area in figures[key].items()
+    conditions = [
+        {"condition": name}
+        | {f"{class_name} right": f"{right:.2f}" for class_name, right in of_one["accuracy"].items()}
+        | {"no face found": str(of_one["no_face"])}
+        for name, of_one in figures["conditions"].items()
     ]
-    return [grid, others]
+    return [*grids, conditions]

@@ -1,6 +1,7 @@
-"""Search for better settings of the custom CNN: resumable, the same search from the same seed.
+"""Search for better settings of a network: resumable, the same search from the same seed.
 
     python -m train tune custom --data DIR --out runs/tune --trials 30
+    python -m train tune residual --data DIR --out runs/tune-residual --trials 20
 
 The folder holds ``study.db`` (Optuna's, which ``optuna-dashboard`` can show, too), ``config.json``, the ranked
 trials as ``ranking.csv`` and ``ranking.md``, and ``plots/tuning.png``.
@@ -15,13 +16,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import optuna
+import tensorflow as tf
 from matplotlib.figure import Figure
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from train import data, models, run
-from train.fit import OPTIMIZERS
+from train import data, evaluate, features, fit, models, run
 from train.chain.read import read_photo
+from train.fit import OPTIMIZERS
 
 STUDY = "study.db"
 RANKING = "ranking"
@@ -35,6 +37,7 @@ SPACE = {
     "learning_rate": FloatDistribution(1e-4, 1e-2, log=True),
     "flip": CategoricalDistribution((True, False)),
     "zoom": FloatDistribution(0.0, 0.4, step=0.1),
+    "crop": CategoricalDistribution((96, 128, 160, 192)),
 }
 # What `fit` does by itself; the first trial, so that the ranking shows what the search gains.
 DEFAULTS = {
@@ -46,7 +49,21 @@ DEFAULTS = {
     "learning_rate": 1e-3,
     "flip": True,
     "zoom": 0.0,
+    "crop": 160,
 }
+OF_CUSTOM = ("first_filters", "convolutions", "dense_units", "dropout")
+
+
+def settings_of(model: str) -> list[str]:
+    """Those of SPACE that a network can be trained with: a frozen backbone sees each photo as it is."""
+    left_out = set() if model == "custom" else {*OF_CUSTOM}
+    if model not in models.TEXTURE_NETWORKS:
+        left_out.add("crop")
+    if model in models.BACKBONES:
+        left_out.add("zoom")
+    return [name for name in SPACE if name not in left_out]
+
+
 MOST_FILTERS = 256
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 KEPT = 75.0  # The usual median, taken over completed trials alone, grows so strict that it prunes nearly all.
@@ -66,8 +83,6 @@ def tune(args: argparse.Namespace) -> None:
         run.RunError: ``args.out`` holds a search with other options.
     """
     if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
         tf.config.experimental.enable_op_determinism()
         tf.get_logger().setLevel("ERROR")  # It warns of each new network's tracing.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -77,12 +92,13 @@ def tune(args: argparse.Namespace) -> None:
     config = {
         "model": args.model,
         "options": {key: getattr(args, key) for key in ("epochs", "batch_size", "seed")},
-        "search": {name: str(distribution) for name, distribution in SPACE.items()},
+        "start": fit.start_of(args.model, args.backbone_weights),
+        "search": {name: str(SPACE[name]) for name in settings_of(args.model)},
         "dataset": {"names": [args.data.resolve().name]} | data.fingerprint(photos),
         "versions": run.versions(),
     }
     if before := run.read_json(out, run.CONFIG):
-        changed = [key for key in ("model", "options", "search", "dataset") if before.get(key) != config[key]]
+        changed = [key for key in ("model", "start", "options", "search", "dataset") if before.get(key) != config[key]]
         if changed:
             raise run.RunError(f"{out} was tuned with another {' and '.join(changed)}; choose another --out.")
     out.mkdir(parents=True, exist_ok=True)
@@ -98,10 +114,10 @@ def tune(args: argparse.Namespace) -> None:
         study.tell(killed.number, state=TrialState.FAIL)
     read = data.cached_reader(photos) if len(finished(study)) < args.trials else read_photo
     while (done := len(finished(study))) < args.trials:
-        trial = propose(study, args.seed, done)
+        trial = propose(study, args.model, args.seed, done)
         settings = ", ".join(f"{name} {shown(value)}" for name, value in trial.params.items())
         print(f"\ntrial {done + 1} of {args.trials}: {settings}")
-        value = attempt(trial, photos, read, args.epochs, args.batch_size, args.seed)
+        value = attempt(trial, args.model, args.backbone_weights, photos, read, args.epochs, args.batch_size, args.seed)
         study.tell(trial, value, TrialState.PRUNED if value is None else TrialState.COMPLETE)
 
     rows = ranking(study)
@@ -109,7 +125,7 @@ def tune(args: argparse.Namespace) -> None:
     table = run.markdown([{key: shown(value) for key, value in row.items()} for row in rows])
     (out / f"{RANKING}.md").write_text(table)
     plot(study, out / run.PLOTS)
-    print("", table, how_to_train(rows[0], args.data, args.batch_size), sep="\n")
+    print("", table, how_to_train(args.model, rows[0], args.data, args.batch_size, args.backbone_weights), sep="\n")
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:
@@ -117,28 +133,56 @@ def finished(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(states=FINISHED)
 
 
-def propose(study: optuna.Study, seed: int, done: int) -> optuna.Trial:
+def propose(study: optuna.Study, model: str, seed: int, done: int) -> optuna.Trial:
     """Ask for the next settings, reproducibly: a sampler that went on in memory could not be resumed."""
     if not done and not study.get_trials(states=(TrialState.WAITING,)):
-        study.enqueue_trial(DEFAULTS)
+        study.enqueue_trial({name: DEFAULTS[name] for name in settings_of(model)})
     study.sampler = optuna.samplers.TPESampler(seed=int(np.random.SeedSequence((seed, done)).generate_state(1)[0]))
-    return study.ask(SPACE)
+    return study.ask({name: SPACE[name] for name in settings_of(model)})
 
 
 def attempt(
     trial: optuna.Trial,
+    name: str,
+    backbone_weights: Path | None,
     photos: list[data.Photo],
     read: Callable[[str], np.ndarray],
     epochs: int,
     batch_size: int,
     seed: int,
 ) -> float | None:
-    """Train one trial's network; returns its lowest validation loss, or None if it was pruned."""
+    """Train one trial's network, as `fit` does; returns its lowest validation loss, or None if it was pruned.
+
+    Raises:
+        run.RunError: the backbone's weights can't be had.
+    """
     settings = trial.params
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    model = models.custom(filters(settings), settings["dense_units"], settings["dropout"])
-    model.compile(
+    of_network = {}
+    if name == "custom":
+        of_network = {"filters": filters(settings), **{key: settings[key] for key in ("dense_units", "dropout")}}
+    model = fit.build(name, backbone_weights, of_network)
+    learner = models.part(model, models.HEAD, models.BODY)
+    training = [photo for photo in photos if photo.split == "train"]
+    validation = [photo for photo in photos if photo.split == "valid"]
+    size = models.input_size(model)
+    if name in models.BACKBONES:
+        extractor, labels = features.extractor(model), data.labels_of(training)
+        of_training, of_validation = features.compute(extractor, training), features.compute(extractor, validation)
+        validation_batches = features.batches(of_validation, data.labels_of(validation), batch_size)
+    else:
+        validation_batches = data.batches(validation, evaluate.BATCH, size, read)
+    augmentation = data.Augmentation(settings["flip"], settings.get("zoom", 0.0), settings.get("crop"))
+
+    def training_batches(epoch: int) -> tf.data.Dataset:
+        if name in models.BACKBONES:
+            return features.batches(of_training, labels, batch_size, (seed, epoch), settings["flip"])
+        return data.batches(training, batch_size, size, read, (seed, epoch), augmentation)
+
+    if name in models.TEXTURE_NETWORKS:
+        fit.start_linear(model, training_batches(0).take(math.ceil(fit.PROBE_IMAGES / batch_size)))
+    learner.compile(
         optimizer=OPTIMIZERS[settings["optimizer"]](settings["learning_rate"]),
         loss="binary_crossentropy",
         metrics=["accuracy"],
@@ -146,21 +190,10 @@ def attempt(
     )
     trial.set_user_attr("parameters", model.count_params())
 
-    training = [photo for photo in photos if photo.split == "train"]
-    validation = [photo for photo in photos if photo.split == "valid"]
     lowest = math.inf
     for epoch in range(epochs):
-        log = model.fit(
-            data.batches(
-                training,
-                batch_size,
-                read=read,
-                training_seed=(seed, epoch),
-                augmentation=data.Augmentation(settings["flip"], settings["zoom"]),
-            ),
-            validation_data=data.batches(validation, batch_size, read=read),
-            initial_epoch=epoch,
-            epochs=epoch + 1,
+        log = learner.fit(
+            training_batches(epoch), validation_data=validation_batches, initial_epoch=epoch, epochs=epoch + 1
         ).history
         loss = log["val_loss"][0]
         if not math.isfinite(loss):
@@ -202,7 +235,7 @@ def ranking(study: optuna.Study) -> list[dict]:
             "epochs": len(trial.intermediate_values),
             "parameters": trial.user_attrs["parameters"],
         }
-        | {name: trial.params[name] for name in SPACE}
+        | {name: trial.params[name] for name in SPACE if name in trial.params}
         for rank, (number, trial) in enumerate(trials, start=1)
     ]
 
@@ -212,16 +245,21 @@ def shown(value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def how_to_train(row: dict, folder: Path, batch_size: int) -> str:
+def how_to_train(model: str, row: dict, folder: Path, batch_size: int, backbone_weights: Path | None) -> str:
     """The command that trains a row of the ranking with `fit`."""
-    return (
-        "To train the first of them until it stops improving:\n"
-        f"  python -m train fit custom --data {shlex.quote(str(folder))} --out runs/tuned --batch-size {batch_size}"
-        f" --filters {' '.join(map(str, filters(row)))} --dense-units {row['dense_units']}"
-        f" --dropout {shown(row['dropout'])} --optimizer {row['optimizer']}"
-        f" --learning-rate {shown(row['learning_rate'])} --zoom {shown(row['zoom'])}"
-        + ("" if row["flip"] else " --no-flip")
-    )
+    options = {"data": folder, "out": "runs/tuned", "batch_size": batch_size}
+    if backbone_weights:
+        options["backbone_weights"] = backbone_weights
+    if model == "custom":
+        options["filters"] = " ".join(map(str, filters(row)))
+    skipped = ("first_filters", "convolutions", "flip")
+    options |= {name: shown(row[name]) for name in settings_of(model) if name not in skipped}
+    words = [
+        f"--{name.replace('_', '-')} {value if name == 'filters' else shlex.quote(str(value))}"
+        for name, value in options.items()
+    ]
+    words += [] if row["flip"] else ["--no-flip"]
+    return f"To train the first of them until it stops improving:\n  python -m train fit {model} {' '.join(words)}"
 
 
 def plot(study: optuna.Study, folder: Path) -> None:

@@ -1,0 +1,108 @@
+"""P(real) of photos as every part of the project judges them: read, brought to their faces, and put to the network."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from train import data, models
+from train.chain.read import read_photo
+from train.chain.verdict import face_views
+from train.conditions import CONDITIONS, FILES, SIZES, Condition, of_size
+from train.spec import RESIZE
+
+BATCH = 8  # Larger batches of whole photos fall out of a CPU's caches: 21 photos a second against 5.
+GRID_SIZE = 512  # Largest of SIZES that an image of 256 pixels is enlarged to.
+READERS = 2  # Threads that decode and look for faces while the network computes.
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """What a network says of one photo.
+
+    Attributes:
+        p_real: of its worst face, 0..1; of the whole picture where no face is found.
+        faces: how many were found; 0 for none, and None where none was looked for.
+        as_is: whether that face was judged without resampling.
+    """
+
+    p_real: float
+    faces: int | None
+    as_is: bool
+
+
+def score(model: keras.Model, photos: Iterable[Callable[[], np.ndarray]], as_is: bool = False) -> list[Score]:
+    """Judge photos one after the other.
+
+    Args:
+        model: pixels to P(real).
+        photos: each a function that reads one: uint8 (height, width, 3).
+        as_is: take each as it is, for sets that are cut to the face already.
+    """
+    size = models.input_size(model)
+
+    def views(read: Callable[[], np.ndarray]) -> tuple[int | None, list[tuple[bool, np.ndarray]]]:
+        pixels = read()
+        faces = face_views(pixels, as_is)
+        seen = [(face.as_is, face.pixels) for face in faces] or [(True, pixels)]
+        resized = [(kept, tf.image.resize(view, (size, size), RESIZE).numpy()) for kept, view in seen]
+        return None if as_is else len(faces), resized
+
+    scores = []
+    with ThreadPoolExecutor(READERS) as pool:
+        for group in _grouped(_ahead(pool, views, photos)):
+            inputs = np.stack([view for _, seen in group for _, view in seen])
+            p_real = model.predict_on_batch(inputs)[:, 0].astype(float)
+            start = 0
+            for faces, seen in group:
+                worst = start + int(np.argmin(p_real[start : start + len(seen)]))
+                scores.append(Score(p_real[worst], faces, seen[worst - start][0]))
+                start += len(seen)
+    return scores
+
+
+def reader(photo: data.Photo, condition: Condition = lambda pixels: pixels) -> Callable[[], np.ndarray]:
+    """What reads a photo for `score`, in a condition."""
+    return lambda: condition(read_photo(photo.path))
+
+
+def in_conditions(photos: list[data.Photo]) -> list[tuple[data.Photo, Condition]]:
+    """The views of validation images that a threshold for pictures of every kind is chosen on.
+
+    Each image as it is, and in two conditions that its own content draws, so that they are the same for
+    every network: one of CONDITIONS, and a size with a file of `of_size`'s.
+    """
+    views = []
+    for photo in photos:
+        random = np.random.default_rng(int(photo.sha256[:16], 16))
+        name = random.choice([name for name in CONDITIONS if name != "as it is"])
+        grid = of_size(int(random.choice([size for size in SIZES if size <= GRID_SIZE])), str(random.choice(FILES)))
+        views += [(photo, CONDITIONS["as it is"]), (photo, CONDITIONS[name]), (photo, grid)]
+    return views
+
+
+def _ahead(pool: ThreadPoolExecutor, function: Callable, items: Iterable) -> Iterator:
+    """Results in order, a few computed ahead: `pool.map` would hold those of all photos at once."""
+    waiting = []
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) > 4 * BATCH:
+            yield waiting.pop(0).result()
+    for future in waiting:
+        yield future.result()
+
+
+def _grouped(results: Iterable) -> Iterator[list]:
+    """Photos together until a batch of faces is full."""
+    group, count = [], 0
+    for result in results:
+        group.append(result)
+        count += len(result[1])
+        if count >= BATCH:
+            yield group
+            group, count = [], 0
+    if group:
+        yield group
