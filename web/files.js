@@ -1,33 +1,56 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '0468bdfcc1e0';
+self.VERSION = '5ecd9e0d800e';
 self.FILES = {
   "app.js": {
-    "bytes": 8642,
-    "sha256": "7bd4edb30c558907a0ade3dcbc61e9795cc2c59728641c5c49a56dc0f40f18a4"
+    "bytes": 11620,
+    "sha256": "e3bfecf8d3e13917e2e1da7b67dae60c817b5fc588a36ccf8a5a42fee067d121"
   },
   "backends.js": {
-    "bytes": 4167,
-    "sha256": "d4eb99d2c64960eb5f1891bc6f3440a0a21908b7085d6ec6d775303ef2f678ea"
+    "bytes": 6436,
+    "sha256": "e0a947e4b894bfa77128a0d5abd71b9bbb1e3e5857af3de5737fdedb46e0c879"
   },
   "camera.js": {
-    "bytes": 1546,
-    "sha256": "a9222ad353101c78267cb7e48c0ca384ef34b985918b17b8900b7f424f98b733"
+    "bytes": 2212,
+    "sha256": "4ef9e3dbbdee9a35a96b4562edfb393ed0270034d4fbbdf8a9bb1105d73a5603"
+  },
+  "card.js": {
+    "bytes": 1518,
+    "sha256": "a547bacaf93d223e254e93a527b0d41e05cc20928315e532428b91cd8adf7c6d"
   },
   "cards.js": {
-    "bytes": 6224,
-    "sha256": "4622f2112bbb3e79da79d43441c63838bc2b8cca15348ebd0d898eee0d05e419"
+    "bytes": 8065,
+    "sha256": "3da328dbbf83166e30516d518f97d2ae68ae7c72320581461d2c9502134e61d1"
+  },
+  "chain.js": {
+    "bytes": 2899,
+    "sha256": "4f1bc191a4fea8f3252070fff46be665defc10fd772a7bcbd41b434218cde246"
   },
   "checked.js": {
-    "bytes": 2223,
-    "sha256": "89105da3a889319988db60129814c76aa0092d97a110b5fc9f20dbf47791ef26"
+    "bytes": 2391,
+    "sha256": "2353d1ac411bb9108d77e9e5aec9bd6db2d398bef1536a1de80de7928693cbb6"
   },
   "concat.js": {
     "bytes": 1529,
     "sha256": "92b26927c6655271ee938880f619376f7bb0f9ef4fd32180c7a3dff90cd3855c"
   },
   "detector.js": {
-    "bytes": 4849,
-    "sha256": "566e02d34b370f387aa81a3d21b93d28ea900bb81e5b9b48a2e85e5b70fa9382"
+    "bytes": 8562,
+    "sha256": "24388fbd5d10658f3a5a0891f5ab288bd59c36473dd0407cc64a76681256a40c"
+  },
+  "examples/astronaut-face.jpg": {
+    "bytes": 13633,
+    "sha256": "5104639eb999ec72e3dc637b0df445c5f322e65defcd222f4cb1e951c85bc50d",
+    "later": true
+  },
+  "examples/astronaut.jpg": {
+    "bytes": 45960,
+    "sha256": "9c3e75527e61ffeff7ff7adba2178133a4bd576195adaf79891b04db85d2236d",
+    "later": true
+  },
+  "examples/drawing.jpg": {
+    "bytes": 10609,
+    "sha256": "8a0be2d790eeaa9cba14d4e09d197f05e048734f56992bcbcda10542836e9cdf",
+    "later": true
   },
   "faces.js": {
     "bytes": 13942,
@@ -49,21 +72,26 @@ self.FILES = {
     "bytes": 10310,
     "sha256": "c304088851aea6b6b5ced1c720aaaeb5118cf4b39391062f185882e0ae6f6bee"
   },
+  "incoming.js": {
+    "bytes": 4936,
+    "sha256": "5441f43885291dbec87bd3e2bd382bf21a4faa7f672f4b8117c11e41d26ab994"
+  },
   "index.html": {
-    "bytes": 5408,
-    "sha256": "45ac94f7b67c4b742778373d496a15bde157dcad06a6ab7be68b65377b462ab0"
+    "bytes": 6214,
+    "sha256": "377717d6a1e222d528ed5766ae1485fa5940dd04b4bba6f7a96eb4821fdc3c4b"
   },
   "manifest.webmanifest": {
     "bytes": 833,
     "sha256": "6adb2869ac1ed99728a16c2ffb8e5873ca38f41b84f2ea6a6a189eca866df7f0"
   },
   "model.js": {
-    "bytes": 3044,
-    "sha256": "64e627ffaffa6e76e4062bdc778e866c86722a6b3521a96a89bf22ff537be304"
+    "bytes": 3974,
+    "sha256": "f09db5937a9e52d643bba7a79e8cc79beb93c27d65b86c7bbdea761226647d40"
   },
   "models/custom/detector.json": {
     "bytes": 35703,
-    "sha256": "93e4686bf4b77709906a3b9fd9ea07a75c05e2df1b2f62d09a91576cdfe4cc08"
+    "sha256": "93e4686bf4b77709906a3b9fd9ea07a75c05e2df1b2f62d09a91576cdfe4cc08",
+    "later": true
   },
   "models/custom/group1-shard1of3.bin": {
     "bytes": 4194304,
@@ -82,11 +110,13 @@ self.FILES = {
   },
   "models/custom/model.json": {
     "bytes": 37759,
-    "sha256": "fd03e107c4b1ec5e45f37c352db1912e95762389799b1b516781734538a2aea1"
+    "sha256": "fd03e107c4b1ec5e45f37c352db1912e95762389799b1b516781734538a2aea1",
+    "later": true
   },
   "models/residual/detector.json": {
     "bytes": 29550,
-    "sha256": "cc35fb9c0f353490560809a3450057e26a699f1379a7ab936ac69cbfae1b33d0"
+    "sha256": "cc35fb9c0f353490560809a3450057e26a699f1379a7ab936ac69cbfae1b33d0",
+    "later": true
   },
   "models/residual/group1-shard1of1.bin": {
     "bytes": 1041692,
@@ -95,7 +125,8 @@ self.FILES = {
   },
   "models/residual/model.json": {
     "bytes": 47638,
-    "sha256": "224d6c8dfc067b03e1297753ca36a623bff67e7e2c45c43c0e011b2124a41ce3"
+    "sha256": "224d6c8dfc067b03e1297753ca36a623bff67e7e2c45c43c0e011b2124a41ce3",
+    "later": true
   },
   "models/xception_tuned/detector.json": {
     "bytes": 26952,
@@ -114,12 +145,12 @@ self.FILES = {
     "sha256": "c02a05ca51d2372a073e529e0b8d72c3b5a188873dfd2135976ece253bbb9d25"
   },
   "models.json": {
-    "bytes": 62,
-    "sha256": "2a4b8d3a722d1968cc99dff7423553c6ec0d1754822ae71e5da8f72bffe8548b"
+    "bytes": 340,
+    "sha256": "223827421b1259cba1c646c974af5152773936543b9aed655df9bfdbf1108a0e"
   },
   "offline.js": {
-    "bytes": 2317,
-    "sha256": "4e43d4d0b2eda478f0b7a28a82d3c224186edffdb9248897f61b8c4d1bde135f"
+    "bytes": 2734,
+    "sha256": "a82b8ea37814f90ede9180083f51fe1d3c3f9eec1ab0c5ff0f5f3f25343921c2"
   },
   "photo.js": {
     "bytes": 8087,
@@ -130,8 +161,8 @@ self.FILES = {
     "sha256": "8edb1a4ff328e899c91eec43b4d4d0c0f6dcc5ddc60082e52f61ff86e382f5d9"
   },
   "style.css": {
-    "bytes": 5365,
-    "sha256": "27b6c787daf00031696a3cdf14f846c4c5f25db5eecf6094e2182a83dd3f069b"
+    "bytes": 6355,
+    "sha256": "2657e7c1d1ff56f6f9e8816cee98809a7e7d5998d6da5d5522b3982a583fb6e6"
   },
   "tf.js": {
     "bytes": 286,
@@ -152,6 +183,14 @@ self.FILES = {
   "vendor/faces.json": {
     "bytes": 896,
     "sha256": "d6a428cc55148b8f319acd3d8a4f54f227bdcc4b988844b2154f05479858daee"
+  },
+  "vendor/fflate/index.js": {
+    "bytes": 33044,
+    "sha256": "462ef8041fc970e3615a20a9dd2b2e3047a073b2da729ef4f02b634bba8b7b83"
+  },
+  "vendor/fflate/packages.json": {
+    "bytes": 124,
+    "sha256": "4f7fd90542e8e2a97156c563e603a1b25291940b30aaed9a0c56ac9ce4631c98"
   },
   "vendor/packages.json": {
     "bytes": 944,
@@ -197,7 +236,7 @@ self.FILES = {
     "later": true
   },
   "worker.js": {
-    "bytes": 4115,
-    "sha256": "d5fd55adf4a6297ce3a9e4b9b7cd366ea30a1aa5018f449ada13ea6f8151493a"
+    "bytes": 4512,
+    "sha256": "e7b28d2fde44c79ef9867b233568d321df57c679f59a96d888366ec2d1678b5b"
   }
 };
