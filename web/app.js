@@ -1,16 +1,18 @@
 import { BACKENDS } from './backends.js';
 import { offerCamera } from './camera.js';
 import { addCard, clearCards, percent, said, showError, showTable, showVerdict } from './cards.js';
-import { errorRow } from './chain.js';
+import { errorRow, pictureVerdict } from './chain.js';
 import { listModels, loadDetector } from './detector.js';
 import { fromFiles, fromTransfer } from './incoming.js';
 import { sharedPhotos, workOffline } from './offline.js';
 
 const THUMBNAIL = 800; // Longer side of a photo as a card shows it, in pixels.
 
+/** Files of the folder of that name, and what their buttons say. */
 const EXAMPLES = {
   'astronaut.jpg': 'a photo',
-  'astronaut-face.jpg': 'a face',
+  'fake.jpg': 'a StyleGAN face',
+  'group.jpg': 'a group of both',
   'drawing.jpg': 'a picture without a face',
 };
 
@@ -37,26 +39,26 @@ function progress(value, max, words = '') {
 
 function about({ name, metrics, provenance, threshold, unsure, temperature }) {
   const { counts, names } = provenance.dataset;
-  const said = [
+  const sentences = [
     `Model "${name}", trained on ${counts['train/real']} real and ${counts['train/fake']} fake faces (${names.join(', ')}).`,
   ];
   if (metrics.test) {
     const { images, at_threshold: at } = metrics.test;
     const [low, high] = at.accuracy_interval_95;
-    said.push(
+    sentences.push(
       `On ${images.real + images.fake} test images ${percent(at.accuracy)} were judged right ` +
         `(95 % interval ${percent(low)} to ${percent(high)}).`,
     );
-  } else said.push('How often it is right was not measured on test images.');
-  said.push(`Called real from P(real) ${threshold.toFixed(3)} on.`);
+  } else sentences.push('How often it is right was not measured on test images.');
+  sentences.push(`Called real from P(real) ${threshold.toFixed(3)} on.`);
   if (unsure) {
-    said.push(
+    sentences.push(
       `Between ${percent(unsure.low)} and ${percent(unsure.high)} it says "unsure"; of the rest ` +
         `(${percent(unsure.coverage)} of photos) ${percent(unsure.accuracy)} were right.`,
     );
   }
-  if (temperature) said.push('P(real) is calibrated on validation images.');
-  return said.join(' ');
+  if (temperature) sentences.push('P(real) is calibrated on validation images.');
+  return sentences.join(' ');
 }
 
 function limits({ formats, max_bytes: bytes, max_pixels: pixels }) {
@@ -110,8 +112,7 @@ async function judge({ name, read }, card, signal) {
 function summary(judged, info) {
   const counts = {};
   for (const { rows } of judged) {
-    const label = ['fake', 'unsure', 'real', 'no_face'].find((label) => rows.some(({ verdict }) => verdict === label));
-    const words = { ...info?.words, no_face: 'no face' }[label] ?? 'not judged';
+    const words = { ...info?.words, no_face: 'no face' }[pictureVerdict(rows)] ?? 'not judged';
     counts[words] = (counts[words] ?? 0) + 1;
   }
   const parts = Object.entries(counts).map(([words, count]) => `${count} × ${words}`);

@@ -89,7 +89,7 @@ export function chooseable(onWasm, folder, size, onLoss) {
  * @param {string} folder Of the model.
  */
 function startCard(name, folder) {
-  const worker = workerFrom('card.js');
+  const worker = workerFrom(new URL('card.js', import.meta.url).href);
   let answer, fail;
   worker.onerror = () => fail?.(new Error('The worker stopped.'));
   worker.onmessage = ({ data }) => (data.lost ? fail?.(new Error(data.lost)) : answer?.(data.output));
@@ -110,14 +110,14 @@ function startCard(name, folder) {
 }
 
 /**
- * Start a module of this folder as a worker. One from an address would have only the policy that its own response
+ * Start a module as a worker. One from an address would have only the policy that its own response
  * carries, and static hosts send none; one from a blob inherits the page's Content-Security-Policy.
  *
- * @param {string} file
+ * @param {string} address
  * @returns {Worker}
  */
-export function workerFrom(file) {
-  const script = `import ${JSON.stringify(new URL(file, import.meta.url).href)};`;
+export function workerFrom(address) {
+  const script = `import ${JSON.stringify(address)};`;
   const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
   try {
     return new Worker(url, { type: 'module' });

@@ -41,7 +41,7 @@ export function showVerdict(card, { verdict, words, faces, rows, width, height, 
   part('.scope').textContent = info.scope;
   part('.timing').textContent = `Judged on this device in ${milliseconds.toFixed(0)} ms.`;
   part('.judged').hidden = false;
-  if (!faces.length) part('.sentence').textContent = rows[0].advice === words ? '' : rows[0].advice;
+  if (!faces.length) part('.sentence').textContent = rows[0].advice.replace(words, '').trim(); // What to do now.
   part('.faces').replaceChildren(...faces.map((face) => faceItem(card.id, face, info)));
   drawBoxes(part('.boxes'), card.id, faces, { width, height }, info);
   if (faces.some(({ evidence }) => evidence)) offerEvidence(card, faces);
@@ -90,15 +90,14 @@ function faceItem(cardId, face, info) {
   part('.real').textContent = percent(pReal);
   part('.fake').textContent = percent(1 - pReal);
   part('.mark').style.left = `${100 * pReal}%`;
-  let meaning = `Probability of a real photo: ${percent(pReal)}.`;
-  if (info.unsure) {
-    const { low, high } = info.unsure;
-    part('.unsure').style.left = `${100 * low}%`;
-    part('.unsure').style.width = `${100 * (high - low)}%`;
-    part('.unsure').hidden = false;
-    meaning += ` Between ${percent(low)} and ${percent(high)} the detector is unsure.`;
-  }
-  part('.scale').setAttribute('aria-label', meaning);
+  const { low, high } = info.unsure;
+  part('.unsure').style.left = `${100 * low}%`;
+  part('.unsure').style.width = `${100 * (high - low)}%`;
+  part('.scale').setAttribute(
+    'aria-label',
+    `Probability of a real photo: ${percent(pReal)}. ` +
+      `Between ${percent(low)} and ${percent(high)} the detector is unsure.`,
+  );
   part('.advice').textContent = advice ?? '';
   return item;
 }

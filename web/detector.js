@@ -7,7 +7,7 @@
  * @property {string} file The file's name; empty without one.
  * @property {number|null} face 1, 2, ..., the largest first.
  * @property {number} faces How many there are in the picture.
- * @property {number[]|null} box Left, top, right, bottom in pixels of the upright picture; null if it was judged as it is.
+ * @property {number[]|null} box Left, top, right, bottom in pixels of the upright picture; null with `asIs`.
  * @property {number|null} roll Degrees, clockwise as seen, 0 upright.
  * @property {Label} verdict
  * @property {number|null} p_real P(real), 0..1.
@@ -59,51 +59,65 @@ import { UNTOUCHED } from './photo.js';
 const CLOSED = 'The detector was closed.';
 const STOPPED = 'The detector stopped in the middle of this; try again.';
 
+const HERE = new URL('./', import.meta.url).href;
+
 /**
  * The models that there are, the default first.
  *
+ * @param {string} [base] Where this folder is served; an address that ends in "/".
  * @returns {Promise<{folder: string, name: string|null, bytes: number|null, accuracy: number|null}[]>} folder: an
  *   address that ends in "/"; accuracy: on its test images, 0..1. What is not known is null.
  */
-export async function listModels() {
-  const response = await fetch(new URL('models.json', import.meta.url)).catch(() => null);
+export async function listModels(base = HERE) {
+  const response = await fetch(new URL('models.json', base)).catch(() => null);
   if (!response?.ok) throw new Error('models.json is missing; check the connection and reload the page.');
   const models = await response.json();
-  return models.map((model) => ({ ...model, folder: new URL(`${model.folder}/`, import.meta.url).href }));
+  return models.map((model) => ({ ...model, folder: new URL(`${model.folder}/`, base).href }));
 }
 
 /**
  * Load a model in a worker.
  *
  * @param {object} [options]
+ * @param {string} [options.base] Where this folder is served, an address that ends in "/"; for sites whose bundler moves
+ *   this module away from the others.
  * @param {string} [options.folder] Of the model: an address that ends in "/"; by default the first of models.json.
  * @param {(progress: {loaded: number, total: number}) => void} [options.onProgress] Bytes of weights.
  * @param {(backend: Backend) => void} [options.onBackend] Called when a graphics card has failed and WebAssembly has
  *   taken over.
  * @returns {Promise<Detector>} Rejects with a sentence for a person.
  */
-export async function loadDetector({ folder, onProgress = () => {}, onBackend = () => {} } = {}) {
+export async function loadDetector({ base = HERE, folder, onProgress = () => {}, onBackend = () => {} } = {}) {
   if (typeof WebAssembly !== 'object') throw new Error('This browser has no WebAssembly; use a current one.');
-  const load = folder ?? (await listModels())[0].folder;
-  let engine = startEngine(load, onProgress, onBackend);
+  const served = new URL(base, location.href).href;
+  const load = folder ?? (await listModels(served))[0].folder;
+  const start = () => startEngine(new URL('worker.js', served).href, load, onProgress, onBackend);
+  let engine = start();
   let isClosed = false;
   const info = await engine.ready;
 
+  /**
+   * @param {object} message
+   * @param {Transferable[]} [transfer]
+   * @param {AbortSignal} [signal]
+   */
   async function ask(message, transfer, signal) {
-    if (!isClosed && engine.isDown) engine = startEngine(load, onProgress, onBackend);
+    if (!isClosed && engine.isDown) engine = start();
     await engine.ready;
     if (isClosed) throw new Error(CLOSED);
     return engine.ask(message, transfer, signal);
   }
 
+  /** @type {Detector['classify']} */
   async function classify(image, { asIs = false, signal, thumbnail } = {}) {
     signal?.throwIfAborted();
     const isFile = image instanceof Blob;
     const content = isFile ? image : await bitmapOf(image);
-    const file = (isFile && image.name) || '';
+    const file = image instanceof File ? image.name : '';
     return ask({ call: 'classify', image: content, file, asIs, thumbnail }, isFile ? [] : [content], signal);
   }
 
+  /** @type {Detector['classifyMany']} */
   async function* classifyMany(images, options = {}) {
     for (const image of images) {
       try {
@@ -139,10 +153,11 @@ async function bitmapOf(image) {
 /**
  * The worker and the calls that wait for its answers. Once it is down it stays so; another one can be started.
  *
- * @param {string} folder
+ * @param {string} script Address of worker.js.
+ * @param {string} folder Of the model.
  */
-function startEngine(folder, onProgress, onBackend) {
-  const worker = workerFrom('worker.js');
+function startEngine(script, folder, onProgress, onBackend) {
+  const worker = workerFrom(script);
   const waiting = new Map();
   let lastId = 0;
   let settle;

@@ -1,13 +1,13 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '5ecd9e0d800e';
+self.VERSION = '021b6ca1f10b';
 self.FILES = {
   "app.js": {
-    "bytes": 11620,
-    "sha256": "e3bfecf8d3e13917e2e1da7b67dae60c817b5fc588a36ccf8a5a42fee067d121"
+    "bytes": 11668,
+    "sha256": "2bd328b8c2275bb1f45e6af747154b46ab220d7345a04f4af9ab2c47e9b0eedf"
   },
   "backends.js": {
-    "bytes": 6436,
-    "sha256": "e0a947e4b894bfa77128a0d5abd71b9bbb1e3e5857af3de5737fdedb46e0c879"
+    "bytes": 6430,
+    "sha256": "8c93efd9841e18905a669d6ad5d75997beda5cbceeb6ebb9a7b438607e66b938"
   },
   "camera.js": {
     "bytes": 2212,
@@ -18,12 +18,12 @@ self.FILES = {
     "sha256": "a547bacaf93d223e254e93a527b0d41e05cc20928315e532428b91cd8adf7c6d"
   },
   "cards.js": {
-    "bytes": 8065,
-    "sha256": "3da328dbbf83166e30516d518f97d2ae68ae7c72320581461d2c9502134e61d1"
+    "bytes": 7991,
+    "sha256": "a7a3187343cfe6a7bcae803e7a78e63e20abaa8e7e4474ea9b1c47b90b66fb8e"
   },
   "chain.js": {
-    "bytes": 2899,
-    "sha256": "4f1bc191a4fea8f3252070fff46be665defc10fd772a7bcbd41b434218cde246"
+    "bytes": 6927,
+    "sha256": "85675b96c354dab2120ef46886fcc049a62227dbd074eeecb933965b3e65e6d6"
   },
   "checked.js": {
     "bytes": 2391,
@@ -34,13 +34,8 @@ self.FILES = {
     "sha256": "92b26927c6655271ee938880f619376f7bb0f9ef4fd32180c7a3dff90cd3855c"
   },
   "detector.js": {
-    "bytes": 8562,
-    "sha256": "24388fbd5d10658f3a5a0891f5ab288bd59c36473dd0407cc64a76681256a40c"
-  },
-  "examples/astronaut-face.jpg": {
-    "bytes": 13633,
-    "sha256": "5104639eb999ec72e3dc637b0df445c5f322e65defcd222f4cb1e951c85bc50d",
-    "later": true
+    "bytes": 9209,
+    "sha256": "e32edd46b5ebee25c510bcda26730a3c9b63346f0e7c78dabf3c7e8f3cd60957"
   },
   "examples/astronaut.jpg": {
     "bytes": 45960,
@@ -52,9 +47,19 @@ self.FILES = {
     "sha256": "8a0be2d790eeaa9cba14d4e09d197f05e048734f56992bcbcda10542836e9cdf",
     "later": true
   },
+  "examples/fake.jpg": {
+    "bytes": 53043,
+    "sha256": "63e288f5dbddabd89aa5de5ef75db61941df96ef1b885e50bf7bd9eab8158865",
+    "later": true
+  },
+  "examples/group.jpg": {
+    "bytes": 59179,
+    "sha256": "f98185916fc5a167d00a424b686183e0da457054803ef0c47a1947168ae0ecb6",
+    "later": true
+  },
   "faces.js": {
-    "bytes": 13942,
-    "sha256": "76fbeb3d3ebed2986e6f9c24c2c5825e7946315bdb3d9a528aec15232a798ca0"
+    "bytes": 24417,
+    "sha256": "a30107bae685644170f4c7fcb68a4080c0fba291c9a986cb929e534cbd4028f0"
   },
   "icon.svg": {
     "bytes": 427,
@@ -77,8 +82,8 @@ self.FILES = {
     "sha256": "5441f43885291dbec87bd3e2bd382bf21a4faa7f672f4b8117c11e41d26ab994"
   },
   "index.html": {
-    "bytes": 6214,
-    "sha256": "377717d6a1e222d528ed5766ae1485fa5940dd04b4bba6f7a96eb4821fdc3c4b"
+    "bytes": 6207,
+    "sha256": "003a29675e6aa8b703ef88ee7bf3f9ea594263d96e9e7d23c6133b9c5d9bcd78"
   },
   "manifest.webmanifest": {
     "bytes": 833,
@@ -89,8 +94,8 @@ self.FILES = {
     "sha256": "f09db5937a9e52d643bba7a79e8cc79beb93c27d65b86c7bbdea761226647d40"
   },
   "models/custom/detector.json": {
-    "bytes": 35703,
-    "sha256": "93e4686bf4b77709906a3b9fd9ea07a75c05e2df1b2f62d09a91576cdfe4cc08",
+    "bytes": 35849,
+    "sha256": "feff6c07811109f8120de74cceaea9be21192ea26ec4f9ba3fe68e28951a77c8",
     "later": true
   },
   "models/custom/group1-shard1of3.bin": {
@@ -114,8 +119,8 @@ self.FILES = {
     "later": true
   },
   "models/residual/detector.json": {
-    "bytes": 29550,
-    "sha256": "cc35fb9c0f353490560809a3450057e26a699f1379a7ab936ac69cbfae1b33d0",
+    "bytes": 29696,
+    "sha256": "83d79496049498c749b96877fb91eeba17a14267e44a67c3b1ec436b7f2441f7",
     "later": true
   },
   "models/residual/group1-shard1of1.bin": {
@@ -129,8 +134,8 @@ self.FILES = {
     "later": true
   },
   "models/xception_tuned/detector.json": {
-    "bytes": 26952,
-    "sha256": "c36359d584a801a38129a8651d841e3fc8e37edb310e029ba9d0b6d12537919f"
+    "bytes": 27098,
+    "sha256": "4be9a18e8b5d079b331065a0bd95f258d2be73a8f77ce6f7fc91659ebc0ceac1"
   },
   "models/xception_tuned/group1-shard1of2.bin": {
     "bytes": 4194304,
@@ -161,8 +166,8 @@ self.FILES = {
     "sha256": "8edb1a4ff328e899c91eec43b4d4d0c0f6dcc5ddc60082e52f61ff86e382f5d9"
   },
   "style.css": {
-    "bytes": 6355,
-    "sha256": "2657e7c1d1ff56f6f9e8816cee98809a7e7d5998d6da5d5522b3982a583fb6e6"
+    "bytes": 6431,
+    "sha256": "3dceb3362770c01e7cdb167778c88f0271ca8cae3f1d16703394a45c2daf268e"
   },
   "tf.js": {
     "bytes": 286,
@@ -178,11 +183,11 @@ self.FILES = {
   },
   "vendor/face-check.json": {
     "bytes": 290,
-    "sha256": "c37271e67284be5b062bb1418c1a6cec26405e6110e387740c5f1c45b3416777"
+    "sha256": "f1ac3b46e5c58113ef1d82b27b563d5bf83d570097e0c05336120d52c823218f"
   },
   "vendor/faces.json": {
-    "bytes": 896,
-    "sha256": "d6a428cc55148b8f319acd3d8a4f54f227bdcc4b988844b2154f05479858daee"
+    "bytes": 1234,
+    "sha256": "fa6734ef7a7c20f299250926a36c6b94b2c6ea2fc5a9af4c73358be6b608ac34"
   },
   "vendor/fflate/index.js": {
     "bytes": 33044,
@@ -236,7 +241,7 @@ self.FILES = {
     "later": true
   },
   "worker.js": {
-    "bytes": 4512,
-    "sha256": "e7b28d2fde44c79ef9867b233568d321df57c679f59a96d888366ec2d1678b5b"
+    "bytes": 4561,
+    "sha256": "a6f7bca458994fbc2bcfc513516399a76f458778c48ba7e811affe4f79a2c0f1"
   }
 };

@@ -8,7 +8,7 @@
  *      worker is needed. {backend} when a graphics card has failed.
  */
 import { chooseable, start } from './backends.js';
-import { loadChain } from './chain.js';
+import { loadChain, pictureVerdict, rows as rowsOf, words } from './chain.js';
 import { buildModel, fetchList, fetchModel, predict } from './model.js';
 import { decode, outOfMemory, pixelsOf, resize } from './photo.js';
 
@@ -55,10 +55,10 @@ async function classify({ id, image, file, asIs, thumbnail }) {
     outputs.push(await network.run(resize(view.pixels, info.input.size)));
   }
   const pReal = outputs.map((output) => output.pReal);
-  const rows = chain.rows(file, views, pReal, info);
+  const rows = rowsOf(file, views, pReal, info, chain.facts);
   const answer = {
-    verdict: chain.pictureVerdict(rows),
-    words: chain.words(rows, info),
+    verdict: pictureVerdict(rows),
+    words: words(rows, info, chain.facts),
     faces: views.map(({ pixels }, i) => ({ ...rows[i], pixels, evidence: outputs[i].evidence })),
     rows,
     width,
