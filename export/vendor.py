@@ -12,6 +12,8 @@ The tests fail when a copy differs from its source, or the list from the files: 
 import argparse
 import json
 import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 from export import faces
@@ -43,6 +45,7 @@ COPIES = {
 CONVERTED = {ROOT / "web/vendor/blazeface": BLAZEFACE}
 PACKAGES = "packages.json"
 FACE_CHECK = "face-check.json"
+TYPES = "detector.d.ts"
 
 
 def vendor(args: argparse.Namespace) -> None:
@@ -57,6 +60,7 @@ def vendor(args: argparse.Namespace) -> None:
     copy_chain()
     copy_examples()
     write_face_check()
+    write_types()
     write_listing(ROOT / "web")
 
 
@@ -75,6 +79,15 @@ def copy_examples() -> None:
     """Make the page's copy of the Space's examples anew."""
     shutil.rmtree(ROOT / "web/examples", ignore_errors=True)
     shutil.copytree(EXAMPLES, ROOT / "web/examples")
+
+
+def write_types() -> None:
+    """Write ``web/detector.d.ts``, the types of the page's module, from its JSDoc."""
+    options = "--allowJs --declaration --emitDeclarationOnly --noResolve --target es2022 --module es2022".split()
+    with tempfile.TemporaryDirectory() as folder:
+        tsc = [NODE / "typescript/bin/tsc", *options, "--outDir", folder, ROOT / "web/detector.js"]
+        subprocess.run(["node", *tsc], check=True)
+        shutil.copyfile(Path(folder) / TYPES, ROOT / "web" / TYPES)
 
 
 def write_face_check() -> None:

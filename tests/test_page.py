@@ -793,7 +793,7 @@ def losing(site, at: int, happens: str) -> None:
 LOSSES = {
     "lost": "gl.getExtension('WEBGL_lose_context').loseContext()",
     "silent": "for (;;);",
-    "throws": "setTimeout(() => { throw new Error('broken'); })",
+    "throws": "throw new Error('broken')",
 }
 
 

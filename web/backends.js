@@ -91,14 +91,20 @@ export function chooseable(onWasm, folder, size, onLoss) {
 function startCard(name, folder) {
   const worker = workerFrom(new URL('card.js', import.meta.url).href);
   let answer, fail;
-  worker.onerror = () => fail?.(new Error('The worker stopped.'));
-  worker.onmessage = ({ data }) => (data.lost ? fail?.(new Error(data.lost)) : answer?.(data.output));
+  let trouble = null; // It may come while there is nothing to do.
+  const stop = (reason) => {
+    trouble = new Error(reason);
+    fail?.(trouble);
+  };
+  worker.onerror = () => stop('The worker stopped.');
+  worker.onmessage = ({ data }) => (data.lost ? stop(data.lost) : answer(data.output));
   worker.postMessage({ folder, backend: name });
 
   /** One picture at a time. */
   function run(input) {
     let timer;
     const answered = new Promise((resolve, reject) => {
+      if (trouble) throw trouble;
       [answer, fail] = [resolve, reject];
       timer = setTimeout(() => reject(new Error('There is no answer.')), PATIENCE);
       worker.postMessage({ input });
