@@ -35,7 +35,7 @@ CHROMIUM_OPTIONS = (
 
 
 # The folder of the page's default model, and that of the same model in the Space.
-PAGE_MODEL = ROOT / "web" / json.loads((ROOT / "web/models.json").read_text())[0]
+PAGE_MODEL = ROOT / "web" / json.loads((ROOT / "web/models.json").read_text())[0]["folder"]
 SPACE_MODEL = next(
     path.parent
     for path in sorted((ROOT / "space").glob("models/*/detector.json"))

@@ -127,12 +127,15 @@ def test_a_place_that_cant_be_written_is_named(tiny, tmp_path, capsys):
 
 
 def test_converting_into_the_page_brings_its_list_of_files_up_to_date(tiny, tmp_path):
-    (tmp_path / "models.json").write_text('["model"]')
+    (tmp_path / "models.json").write_text('[{"folder": "model"}]')
     (tmp_path / "files.js").write_text("old")
     assert export.main(["convert", str(tiny), "--out", str(tmp_path / "model"), "--format", "keras"]) == 0
     listed = json.loads((tmp_path / "files.js").read_text().partition("self.FILES = ")[2].rstrip(";\n"))
     content = (tmp_path / "model/model.keras").read_bytes()
     assert listed.keys() == {"models.json", "model/model.keras", "model/detector.json"}
+    [described] = json.loads((tmp_path / "models.json").read_text())
+    accuracy = run.read_json(quantized, "metrics.json")["splits"]["test"]["at_threshold"]["accuracy"]
+    assert described == {"folder": "model", "name": "custom", "bytes": None, "accuracy": accuracy}  # No page's weights.
     assert listed["model/model.keras"] == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
@@ -390,7 +393,7 @@ def test_verify_accepts_the_copy_and_names_what_differs(quantized, tmp_path):
 
 def test_verify_accepts_every_kind_of_file_that_people_have(tmp_path):
     """The model that the page loads first, against the Space's Keras file of the same network."""
-    [folder, *_] = json.loads((ROOT / "web/models.json").read_text())
+    folder = json.loads((ROOT / "web/models.json").read_text())[0]["folder"]
     (tmp_path / "run").mkdir()
     shutil.copy(ROOT / "space" / folder / run.MODEL, tmp_path / "run")
     (tmp_path / "photos").mkdir()

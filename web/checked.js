@@ -31,6 +31,9 @@ self.fetchChecked = async (name, sha256, sources, onBytes = () => {}) => {
     try {
       const response = await source();
       if (!response) continue;
+      if (response.status === 409) {
+        throw new Error(`${name} belongs to a newer version of this page; press "Use it now" above, or reload the page.`);
+      }
       if (!response.ok) {
         throw new Error(`${name} is missing (HTTP ${response.status}); reload the page or tell its owner.`);
       }
