@@ -1,13 +1,13 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '021b6ca1f10b';
+self.VERSION = 'a4b15100ade4';
 self.FILES = {
   "app.js": {
     "bytes": 11668,
     "sha256": "2bd328b8c2275bb1f45e6af747154b46ab220d7345a04f4af9ab2c47e9b0eedf"
   },
   "backends.js": {
-    "bytes": 6430,
-    "sha256": "8c93efd9841e18905a669d6ad5d75997beda5cbceeb6ebb9a7b438607e66b938"
+    "bytes": 6591,
+    "sha256": "28f133c039028fec83f685d74b9582287054ccaf7ce8d7cc6c3808db360d1b07"
   },
   "camera.js": {
     "bytes": 2212,
@@ -26,12 +26,16 @@ self.FILES = {
     "sha256": "85675b96c354dab2120ef46886fcc049a62227dbd074eeecb933965b3e65e6d6"
   },
   "checked.js": {
-    "bytes": 2391,
-    "sha256": "2353d1ac411bb9108d77e9e5aec9bd6db2d398bef1536a1de80de7928693cbb6"
+    "bytes": 2633,
+    "sha256": "a8b5d31a589baa875490866b77a7d9679282c65e7ff95be7d7812638093272f2"
   },
   "concat.js": {
     "bytes": 1529,
     "sha256": "92b26927c6655271ee938880f619376f7bb0f9ef4fd32180c7a3dff90cd3855c"
+  },
+  "detector.d.ts": {
+    "bytes": 5494,
+    "sha256": "ee360e3c52cb14b5b6ab2697e33301862ab149a3295f5c3ee3d1ba19896a4bb6"
   },
   "detector.js": {
     "bytes": 9209,
@@ -90,8 +94,8 @@ self.FILES = {
     "sha256": "6adb2869ac1ed99728a16c2ffb8e5873ca38f41b84f2ea6a6a189eca866df7f0"
   },
   "model.js": {
-    "bytes": 3974,
-    "sha256": "f09db5937a9e52d643bba7a79e8cc79beb93c27d65b86c7bbdea761226647d40"
+    "bytes": 4041,
+    "sha256": "625619bad6b71d647d8e8d36cb4542e58636eea4c3c8b78ca6fe55d76cb67e0e"
   },
   "models/custom/detector.json": {
     "bytes": 35849,
@@ -156,6 +160,10 @@ self.FILES = {
   "offline.js": {
     "bytes": 2734,
     "sha256": "a82b8ea37814f90ede9180083f51fe1d3c3f9eec1ab0c5ff0f5f3f25343921c2"
+  },
+  "package.json": {
+    "bytes": 597,
+    "sha256": "e32c2bc06a5c5251662e4a5e780b831fff7a04668c2c19018ca24557387ad8aa"
   },
   "photo.js": {
     "bytes": 8087,
