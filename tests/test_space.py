@@ -723,7 +723,7 @@ def test_every_tab_fits_and_shows_the_figures(page, network):
     evidence = cards["evidence"].inner_text()
     for figure in ("0.97", "0.51", "expected error 0.012", "0.123", "from 0.400 to 0.600", "A coin", "96 × 96"):
         assert figure in evidence
-    for figure in ("grey\t77.7 %\t66.6 %",):
+    for figure in ("grey\t77.7\u00a0%\t66.6\u00a0%",):
         assert figure in evidence
     assert "elsewhere\t20 fake + 30 real\t60.0\u00a0%\t70.0\u00a0%\t0.765" in evidence
     assert "fakes only\t7 fake\t80.0\u00a0%" in evidence
