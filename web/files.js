@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '561eb0f2d218';
+self.VERSION = 'a4b15100ade4';
 self.FILES = {
   "app.js": {
     "bytes": 11668,
@@ -26,8 +26,8 @@ self.FILES = {
     "sha256": "85675b96c354dab2120ef46886fcc049a62227dbd074eeecb933965b3e65e6d6"
   },
   "checked.js": {
-    "bytes": 2391,
-    "sha256": "2353d1ac411bb9108d77e9e5aec9bd6db2d398bef1536a1de80de7928693cbb6"
+    "bytes": 2633,
+    "sha256": "a8b5d31a589baa875490866b77a7d9679282c65e7ff95be7d7812638093272f2"
   },
   "concat.js": {
     "bytes": 1529,
@@ -94,8 +94,8 @@ self.FILES = {
     "sha256": "6adb2869ac1ed99728a16c2ffb8e5873ca38f41b84f2ea6a6a189eca866df7f0"
   },
   "model.js": {
-    "bytes": 3974,
-    "sha256": "f09db5937a9e52d643bba7a79e8cc79beb93c27d65b86c7bbdea761226647d40"
+    "bytes": 4041,
+    "sha256": "625619bad6b71d647d8e8d36cb4542e58636eea4c3c8b78ca6fe55d76cb67e0e"
   },
   "models/custom/detector.json": {
     "bytes": 35849,

@@ -21,6 +21,7 @@ export function weightBytes(manifest) {
  */
 export async function fetchList(url) {
   const response = await fetch(url, { cache: 'no-cache' }).catch(() => null);
+  if (response) self.refuseNewer(url.split('/').at(-1), response);
   if (!response?.ok) {
     const reason = response ? `HTTP ${response.status}` : 'no connection';
     throw new Error(`The model is missing: ${url} (${reason}); reload the page or tell its owner.`);
