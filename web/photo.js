@@ -191,12 +191,19 @@ function avif(bytes) {
   };
   const turns = { undefined: [1, 8, 3, 6], 0: [4, 5, 2, 7], 1: [2, 7, 4, 5] };
   const axis = property('imir');
-  const orientation = turns[axis === undefined ? axis : axis & 1][(property('irot') ?? 0) & 3];
-  const decode = () =>
-    browserDecoded([still], 'image/avif', size).catch((error) => {
+  const angle = property('irot');
+  const orientation = turns[axis === undefined ? axis : axis & 1][(angle ?? 0) & 3];
+  // Firefox takes no two boxes of one kind, so a picture that has both is left as it is, and its sides tell who turned.
+  const hasBoth = axis !== undefined && angle !== undefined;
+  const decode = async () => {
+    try {
+      const pixels = await browserDecoded([hasBoth ? bytes : still], 'image/avif', hasBoth ? undefined : size);
+      return hasBoth && pixels.width !== size.width ? pixels : turned(pixels, orientation);
+    } catch (error) {
       throw error.message === DAMAGED ? new Error(NO_AVIF) : error;
-    });
-  return { ...size, decode, orientation };
+    }
+  };
+  return { ...size, decode };
 }
 
 const later = (module, name) => async (bytes) => (await import(module))[name](bytes);

@@ -3,7 +3,9 @@
  * in a part that no pixel needs.
  */
 import { DAMAGED, ascii, orientationOf, putOnWhite, whiteImage } from './bytes.js';
-import { Inflate } from './vendor/fflate/browser.js';
+import './vendor/fflate/index.js';
+
+const { Inflate } = self.fflate;
 
 const ADAM7 = [[0, 8, 0, 8], [0, 8, 4, 8], [4, 8, 0, 4], [0, 4, 2, 4], [2, 4, 0, 2], [0, 2, 1, 2], [1, 2, 0, 1]]; // prettier-ignore
 const CHANNELS = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
