@@ -329,6 +329,7 @@ def refused() -> dict[str, bytes]:
         "half.gif": gif[: len(gif) // 2],
         "half.webp": webp[: len(webp) // 2],
         "half.avif": avif[: len(avif) // 2],
+        "bad-checksum-of-the-pixels.png": plain[:-16] + bytes(4) + plain[-12:],
         "head.jpg": jpeg[:30],
         "head.png": plain[:20],
         "head.gif": gif[:8],

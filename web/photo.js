@@ -124,11 +124,10 @@ function differs(one, other) {
 function webp(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = 8 + view.getUint32(4, true);
-  if (end > bytes.length) throw new Error(DAMAGED);
   const uint24 = (at) => view.getUint16(at, true) + (bytes[at + 2] << 16);
   const kept = [];
   let size;
-  for (let at = 12, start; at + 8 <= end; ) {
+  for (let at = 12, start; at + 8 <= Math.min(end, bytes.length); ) {
     const kind = ascii(bytes, at, 4);
     const length = view.getUint32(at + 4, true);
     [start, at] = [at, at + 8 + length + (length % 2)];
@@ -153,9 +152,13 @@ function webp(bytes) {
     kept.push(chunk);
   }
   if (!size) throw new Error(DAMAGED);
-  const head = new Uint8Array(bytes.subarray(0, 12));
-  new DataView(head.buffer).setUint32(4, 4 + kept.reduce((sum, { length }) => sum + length, 0), true);
-  return { ...size, decode: () => browserDecoded([head, ...kept], 'image/webp', size) };
+  const decode = () => {
+    if (end > bytes.length) throw new Error(DAMAGED);
+    const head = bytes.slice(0, 12);
+    new DataView(head.buffer).setUint32(4, 4 + kept.reduce((sum, { length }) => sum + length, 0), true);
+    return browserDecoded([head, ...kept], 'image/webp', size);
+  };
+  return { ...size, decode };
 }
 
 /**
@@ -233,7 +236,7 @@ function readerOf(bytes) {
 
 /** What createImageBitmap must not do to the pixels. */
 export const UNTOUCHED = {
-  imageOrientation: 'none',
+  imageOrientation: 'from-image',
   colorSpaceConversion: 'none',
   premultiplyAlpha: 'none',
 };

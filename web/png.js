@@ -12,8 +12,9 @@ const CHANNELS = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
 const DEPTHS = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] };
 
 /**
- * Walk the chunks (PNG specification, section 5) to IEND, or as far as the file goes, and ignore their checksums.
+ * Walk the chunks (PNG specification, section 5) to IEND, or as far as the file goes.
  *
+ * The checksums of what makes the pixels must be right, those of all else are ignored.
  * An animation whose first frame is not the picture itself (a cover) gives that frame, as browsers show it.
  *
  * @param {Uint8Array} bytes
@@ -31,6 +32,10 @@ export function png(bytes) {
     const kind = ascii(bytes, at + 4, 4);
     const start = at + 8;
     const body = bytes.subarray(start, start + length);
+    if (['IHDR', 'PLTE', 'IDAT'].includes(kind) && start + length + 4 <= bytes.length) {
+      const checksum = view.getUint32(start + length);
+      if (crc32(bytes.subarray(at + 4, start + length)) !== checksum) throw new Error(DAMAGED);
+    }
     if (kind === 'IEND') break;
     if (kind === 'IDAT') {
       data.push(body);
@@ -101,6 +106,18 @@ export function png(bytes) {
     return image;
   };
   return { width, height, decode, orientation };
+}
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
+  for (let bit = 0; bit < 8; bit++) index = index & 1 ? 0xedb88320 ^ (index >>> 1) : index >>> 1;
+  return index;
+});
+
+/** A chunk's checksum (PNG specification, annex D). */
+function crc32(bytes) {
+  let crc = 0xffffffff;
+  for (let at = 0; at < bytes.length; at++) crc = CRC_TABLE[(crc ^ bytes[at]) & 0xff] ^ (crc >>> 8);
+  return (crc ^ 0xffffffff) >>> 0;
 }
 
 /** The first `size` bytes of a zlib stream in parts, whose header and checksum are ignored. */

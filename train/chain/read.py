@@ -206,8 +206,9 @@ _PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: 
 
 
 def _png(content: bytes) -> _Picture:
-    """Walk the chunks (PNG specification, section 5) to IEND, or as far as the file goes, and ignore their checksums.
+    """Walk the chunks (PNG specification, section 5) to IEND, or as far as the file goes.
 
+    The checksums of what makes the pixels must be right, those of all else are ignored.
     An animation whose first frame is not the picture itself (a cover) gives that frame, as browsers show it.
     """
     header = palette = transparency = frame = None
@@ -216,8 +217,11 @@ def _png(content: bytes) -> _Picture:
     at = 8
     while at + 8 <= len(content):
         length, kind = struct.unpack(">I4s", content[at : at + 8])
-        body = content[at + 8 : at + 8 + length]
+        body, checksum = content[at + 8 : at + 8 + length], content[at + 8 + length : at + 12 + length]
         at += 12 + length
+        is_right = len(checksum) < 4 or zlib.crc32(kind + body) == int.from_bytes(checksum)
+        if kind in (b"IHDR", b"PLTE", b"IDAT") and not is_right:
+            raise PhotoError(DAMAGED)
         if kind == b"IEND":
             break
         if kind == b"IDAT":
@@ -333,10 +337,8 @@ def _from_palette(indices: np.ndarray, palette: bytes, alphas: bytes) -> tuple[n
 def _webp(content: bytes) -> _Picture:
     """Walk the chunks of a WebP (RFC 9649, section 2), whose size stands at its beginning, without its profile."""
     end = 8 + int.from_bytes(content[4:8], "little")
-    if end > len(content):
-        raise PhotoError(DAMAGED)
     size, kept, at = None, [], 12
-    while at + 8 <= end:
+    while at + 8 <= min(end, len(content)):
         kind, length = content[at : at + 4], int.from_bytes(content[at + 4 : at + 8], "little")
         start, at = at, at + 8 + length + length % 2
         body = content[start + 8 : start + 8 + length]
@@ -357,8 +359,14 @@ def _webp(content: bytes) -> _Picture:
         kept.append(chunk)
     if size is None:
         raise PhotoError(DAMAGED)
-    inner = b"WEBP" + b"".join(kept)
-    return _Picture(*size, lambda: _opened(b"RIFF" + struct.pack("<I", len(inner)) + inner, "WEBP"))
+
+    def decode() -> np.ndarray:
+        if end > len(content):
+            raise PhotoError(DAMAGED)
+        inner = b"WEBP" + b"".join(kept)
+        return _opened(b"RIFF" + struct.pack("<I", len(inner)) + inner, "WEBP")
+
+    return _Picture(*size, decode)
 
 
 def _gif(content: bytes) -> _Picture:
