@@ -47,7 +47,7 @@ def test_detector_json_carries_every_fact(trained, tmp_path):
     assert info["classes"] == ["fake", "real"] and info["words"].keys() == {"fake", "real", "unsure"}
     assert info["input"] == {
         "channels": "RGB", "range": [0, 255], "size": 224, "resize": "bilinear", "scale": 1 / 255,
-        "formats": list(read.FORMATS), "max_pixels": read.MAX_PIXELS,
+        "formats": list(read.FORMATS), "max_pixels": read.MAX_PIXELS, "max_bytes": read.MAX_BYTES,
     }  # fmt: skip
     assert info["threshold"] == run.read_json(trained, "metrics.json")["threshold"]
     assert info["metrics"] == run.read_json(trained, "metrics.json")["splits"]
