@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
 
     p = commands.add_parser("convert", help="write the files that the page or the Space loads")
     p.add_argument("run", type=Path)
-    p.add_argument("--out", type=Path, required=True, help="folder to fill; what it holds is replaced")
+    p.add_argument("--out", type=Path, required=True, help="folder to fill; an earlier conversion there is replaced")
     p.add_argument("--format", nargs="+", choices=convert.FORMATS, default=["tfjs"])
     p.add_argument("--precision", choices=(*precision.PRECISIONS, convert.AUTO), default="float32", help="of weights")
     p.add_argument("--data", type=Path, help="dataset whose validation split decides with --precision auto")
@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("run", type=Path, nargs="+", help="the first becomes the repository's model, the others folders")
     p.add_argument("--repo", required=True, metavar="OWNER/NAME", help="made when missing; what it holds is replaced")
     p.add_argument("--private", action="store_true", help="make the repository private")
+    p.add_argument("--replace", action="store_true", help="replace also what another program put there")
     p.add_argument("--revision", metavar="BRANCH", help="branch to push to, made when missing (default: main)")
     p.add_argument("--create-pr", action="store_true", help="open a pull request instead of changing the branch")
     p.add_argument("--dry-run", action="store_true", help="only list the files; uses no network")
@@ -80,13 +81,24 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the process's exit status."""
     top = parser()
     args = top.parse_args(argv)
-    if getattr(args, "precision", None) == convert.AUTO and (args.format != ["tfjs"] or not args.data):
-        top.error("--precision auto needs --data DIR, and the format tfjs")
+    if args.command is convert.convert:
+        if args.precision == convert.AUTO and (args.format != ["tfjs"] or not args.data):
+            top.error("--precision auto needs --data DIR, and the format tfjs")
+        if args.data and args.precision != convert.AUTO:
+            top.error("--data is for --precision auto")
     try:
         args.command(args)
     except (data.DataError, run.RunError, hub.HubError, verify.VerifyError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if not error.filename:
+            raise
+        print(f"error: {error.filename}: {error.strerror}.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -7,8 +7,8 @@
 """
 
 import argparse
+import glob
 import json
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -26,24 +26,30 @@ from train import run
 
 AUTO = "auto"
 GRAPH = "model.json"
+BEFORE = "before"  # What a conversion replaces, until it is done.
 FORMATS = ("tfjs", "tflite", "keras")
 
 
 def convert(args: argparse.Namespace) -> None:
-    """Fill ``args.out`` with the model files and their detector.json; what stood there is replaced at the end.
+    """Fill ``args.out`` with the model files and their detector.json; an earlier conversion there is replaced at the end.
 
     Raises:
-        run.RunError: the run is unfinished, was not evaluated or can't be converted.
+        run.RunError: the run is unfinished, has no test figures or can't be converted; or ``args.out`` holds something
+            else than an earlier conversion.
         data.DataError, verify.VerifyError: as in `precision.choose`, for ``args.precision`` "auto".
     """
-    out = Path(args.out)
+    out = Path(args.out).resolve()  # A link stays one.
     out.parent.mkdir(parents=True, exist_ok=True)
-    model = run.load_model(args.run)
+    recover(out)
+    check_replaceable(out)
+    facts = detector.read_facts(args.run)
+    network = run.load_model(args.run)
     try:
-        model = with_evidence(model)
+        model = with_evidence(network)
     except EvidenceError as error:
+        model = network
         print(error)
-    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
 
         def make(stored_as: str) -> Path:
             folder = Path(scratch) / stored_as
@@ -55,23 +61,64 @@ def convert(args: argparse.Namespace) -> None:
             if "keras" in args.format:
                 run.save_model(model, folder / run.MODEL)
                 deflate(folder / run.MODEL)
-            run.write_json(folder / detector.DETECTOR, detector.describe(args.run, stored_as, folder, model))
+            run.write_json(folder / detector.DETECTOR, detector.describe(facts, stored_as, folder, model))
             return folder
 
         if args.precision == AUTO:
-            chosen, rows = precision.choose(args.run, args.data, make)
+            chosen, rows = precision.choose(network, facts["threshold"], args.data, make)
             folder = Path(scratch) / chosen
             described = run.read_json(folder, detector.DETECTOR)
             run.write_json(folder / detector.DETECTOR, described | {"precisions": rows})
         else:
             folder = make(args.precision)
-        if out.exists():
-            shutil.rmtree(out)
-        folder.rename(out)
+        replace(out, folder)
     for page in (folder for folder in out.parents if (folder / listing.LISTING).exists()):
         listing.write_listing(page)
     size = sum(path.stat().st_size for path in out.iterdir())
-    print(f"{out}: {', '.join(path.name for path in sorted(out.iterdir()))}; {size / 1e6:.1f} MB")
+    print(f"{args.out}: {', '.join(path.name for path in sorted(out.iterdir()))}; {size / 1e6:.1f} MB")
+
+
+def check_replaceable(out: Path) -> None:
+    """Refuse to delete what `convert` did not write.
+
+    Raises:
+        run.RunError: ``out`` is a file, or a folder of other files than those that its detector.json lists.
+    """
+    if out.is_dir():
+        try:
+            described = run.read_json(out, detector.DETECTOR).get("files", {})
+        except ValueError:
+            described = {}
+        others = sorted(path.name for path in out.iterdir() if path.name not in {*described, detector.DETECTOR})
+        if others:
+            raise run.RunError(f"{out} holds {others[0]}, which is no earlier conversion's; choose another --out.")
+    elif out.exists():
+        raise run.RunError(f"{out} is a file; choose another --out.")
+
+
+def replace(out: Path, folder: Path) -> None:
+    """Rename ``folder`` to ``out``; what is there goes into ``folder``'s parent, and comes back when that fails.
+
+    Raises:
+        run.RunError: `check_replaceable`.
+    """
+    check_replaceable(out)
+    before = folder.with_name(BEFORE)
+    try:
+        if out.exists():
+            out.rename(before)
+        folder.rename(out)
+    except BaseException:
+        if before.exists() and not out.exists():
+            before.rename(out)
+        raise
+
+
+def recover(out: Path) -> None:
+    """Bring back what `replace` had moved away when its process was killed."""
+    for before in out.parent.glob(f".{glob.escape(out.name)}-*/{BEFORE}"):
+        if not out.exists():
+            before.rename(out)
 
 
 def to_tfjs(model: keras.Model, folder: Path, stored_as: str) -> None:

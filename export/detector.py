@@ -12,11 +12,20 @@ DETECTOR = "detector.json"
 TFLITE = "model.tflite"
 
 
-def describe(source: Path, precision: str, folder: Path, model: keras.Model) -> dict:
-    """Describe the model files in ``folder``, made from the run ``source``.
+def read_facts(source: Path) -> dict:
+    """What a run knows of its network: metrics.json, and config.json as provenance.
+
+    Raises:
+        run.RunError: it was not measured on a test split.
+    """
+    return run.read_figures(source) | {"provenance": run.read_json(source, run.CONFIG)}
+
+
+def describe(facts: dict, precision: str, folder: Path, model: keras.Model) -> dict:
+    """Describe the model files in ``folder``.
 
     Args:
-        source: an evaluated run folder.
+        facts: of the run that they were made from, as `read_facts` returns them.
         precision: how the weights are stored, one of `precision.PRECISIONS`.
         folder: its files are listed with their hashes.
         model: the network that they hold, with or without an evidence map beside P(real).
@@ -28,14 +37,8 @@ def describe(source: Path, precision: str, folder: Path, model: keras.Model) -> 
         input (what the graph does to raw pixels, and which files a reader accepts), threshold, unsure
         (the band of P(real) around it), temperature (part of the graph already), metrics of each evaluated
         split, extra and robustness where they were measured, provenance, files {name: sha256}.
-
-    Raises:
-        run.RunError: the run has no figures yet.
     """
-    figures = run.read_json(source, run.METRICS)
-    config = run.read_json(source, run.CONFIG)
-    if not figures:
-        raise run.RunError(f"{source} has no {run.METRICS}; run `python -m train evaluate {source} --data DIR` first.")
+    config = facts["provenance"]
     # Without what draws the evidence map, which was not trained.
     judging = keras.Model(model.input, next(output for output in model.outputs if output.ndim == 2))
     return {
@@ -55,12 +58,12 @@ def describe(source: Path, precision: str, folder: Path, model: keras.Model) -> 
             "formats": list(FORMATS),
             "max_pixels": MAX_PIXELS,
         },
-        "threshold": figures["threshold"],
-        "unsure": figures["unsure"],
-        "temperature": figures["temperature"],
+        "threshold": facts["threshold"],
+        "unsure": facts["unsure"],
+        "temperature": facts["temperature"],
         "precision": precision,
-        "metrics": figures["splits"],
-        **{key: figures[key] for key in ("extra", "robustness") if key in figures},
+        "metrics": facts["splits"],
+        **{key: facts[key] for key in ("extra", "robustness") if key in facts},
         "provenance": config,
         "files": {path.name: run.sha256(path) for path in sorted(folder.iterdir()) if path.name != DETECTOR},
     }

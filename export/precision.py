@@ -3,37 +3,37 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from export import verify
-from train import data, evaluate, run
+from train import data, evaluate
 
 PRECISIONS = ("float32", "float16", "uint16", "uint8")
 ACCURACY_LOSS = 0.001  # Largest accepted change of accuracy on validation: a tenth of a point.
 DIFFERENCE = 0.01  # Largest accepted |difference in P(real)| on any validation image.
 
 
-def choose(source: Path, root: Path, make: Callable[[str], Path]) -> tuple[str, list[dict]]:
+def choose(model: keras.Model, threshold: float, root: Path, make: Callable[[str], Path]) -> tuple[str, list[dict]]:
     """Score each precision on the validation split, through the exported graph in Chromium.
 
     Args:
-        source: the run.
+        model: the original, from pixels to P(real).
+        threshold: P(real) from which it calls a photo real.
         root: dataset, as in `data.find_splits`.
         make: exports the run in a precision and returns the folder.
 
     Returns:
-        The smallest accepted precision, and a row for each: precision, bytes, accuracy at the run's threshold,
+        The smallest accepted precision, and a row for each: precision, bytes, accuracy at the threshold,
         largest and mean |difference in P(real)| from Keras, accepted.
 
     Raises:
         data.DataError: the dataset can't be used.
-        run.RunError: the run is unfinished or was not evaluated.
         verify.VerifyError: there is no Chromium, or no precision is accepted.
     """
     photos = data.load_checked(root, ("valid",))
     labels = data.labels_of(photos)[:, 0]
-    threshold = run.read_figures(source)["threshold"]
-    original = evaluate.score(run.load_model(source), photos)
+    original = evaluate.score(model, photos)
     before = float(((original >= threshold) == labels).mean())
     rows = []
     for precision in PRECISIONS:
@@ -54,7 +54,7 @@ def choose(source: Path, root: Path, make: Callable[[str], Path]) -> tuple[str, 
     print(markdown(rows))
     accepted = [row for row in rows if row["accepted"]]
     if not accepted:
-        raise verify.VerifyError(f"No form of {source} answers as it does; see the table above.")
+        raise verify.VerifyError(f"No form of {model.name} answers as it does; see the table above.")
     return min(accepted, key=lambda row: row["bytes"])["precision"], rows
 
 

@@ -3,7 +3,8 @@
     npm ci --prefix tests && python -m export vendor
 
 ``web/vendor/`` gets TensorFlow.js from ``tests/node_modules``, and from ``train/chain`` what both must agree on about
-faces; ``space/chain/`` is ``train/chain/`` again, since a Space can't import from outside its folder.
+faces; ``space/chain/`` is ``train/chain/`` again, since a Space can't import from outside its folder. ``web/examples/`` is
+``space/examples/`` again.
 BlazeFace goes to both: as it is to ``train/chain/``, converted to the page. ``web/files.js`` lists the page's files anew.
 The tests fail when a copy differs from its source, or the list from the files: run this after any change in ``web/``.
 """
@@ -11,6 +12,8 @@ The tests fail when a copy differs from its source, or the list from the files: 
 import argparse
 import json
 import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 from export import faces
@@ -21,6 +24,7 @@ ROOT = Path(__file__).parent.parent
 NODE = ROOT / "tests/node_modules"
 CHAIN = ROOT / "train/chain"
 SPACE_CHAIN = ROOT / "space/chain"
+EXAMPLES = ROOT / "space/examples"
 BLAZEFACE = NODE / "@mediapipe/face_detection/face_detection_short_range.tflite"
 
 COPIES = {
@@ -35,11 +39,13 @@ COPIES = {
         CHAIN / "faces.json",
     ],
     ROOT / "web/vendor/pngjs": [NODE / "pngjs/browser.js"],
+    ROOT / "web/vendor/fflate": [NODE / "fflate/umd/index.js"],
     CHAIN: [BLAZEFACE],
 }
 CONVERTED = {ROOT / "web/vendor/blazeface": BLAZEFACE}
 PACKAGES = "packages.json"
 FACE_CHECK = "face-check.json"
+TYPES = "detector.d.ts"
 
 
 def vendor(args: argparse.Namespace) -> None:
@@ -52,7 +58,9 @@ def vendor(args: argparse.Namespace) -> None:
     for folder, source in CONVERTED.items():
         faces.convert(source, folder)
     copy_chain()
+    copy_examples()
     write_face_check()
+    write_types()
     write_listing(ROOT / "web")
 
 
@@ -67,6 +75,21 @@ def copy_chain() -> None:
         (SPACE_CHAIN / source.name).write_bytes(note + source.read_bytes())
 
 
+def copy_examples() -> None:
+    """Make the page's copy of the Space's examples anew."""
+    shutil.rmtree(ROOT / "web/examples", ignore_errors=True)
+    shutil.copytree(EXAMPLES, ROOT / "web/examples")
+
+
+def write_types() -> None:
+    """Write ``web/detector.d.ts``, the types of the page's module, from its JSDoc."""
+    options = "--allowJs --declaration --emitDeclarationOnly --noResolve --target es2022 --module es2022".split()
+    with tempfile.TemporaryDirectory() as folder:
+        tsc = [NODE / "typescript/bin/tsc", *options, "--outDir", folder, ROOT / "web/detector.js"]
+        subprocess.run(["node", *tsc], check=True)
+        shutil.copyfile(Path(folder) / TYPES, ROOT / "web" / TYPES)
+
+
 def write_face_check() -> None:
     """Write the sha256 of each file that the page's face check loads, for the page to compare them with."""
     folder = ROOT / "web/vendor"
@@ -74,6 +97,11 @@ def write_face_check() -> None:
     for network in CONVERTED:
         files[network.name] = {path.name: sha256(path) for path in sorted(network.iterdir())}
     (folder / FACE_CHECK).write_text(json.dumps(files, indent=2) + "\n")
+
+
+def url(repository: str | dict) -> str:
+    """npm has it in two forms."""
+    return repository if isinstance(repository, str) else repository["url"]
 
 
 def packages(folder: Path) -> dict[str, dict]:
@@ -87,6 +115,6 @@ def packages(folder: Path) -> dict[str, dict]:
         found[package["name"]] = {
             "version": package["version"],
             "license": package["license"],
-            "repository": package["repository"]["url"] if "repository" in package else package["homepage"],
+            "repository": package["homepage"] if "repository" not in package else url(package["repository"]),
         }
     return found

@@ -35,7 +35,7 @@ CHROMIUM_OPTIONS = (
 
 
 # The folder of the page's default model, and that of the same model in the Space.
-PAGE_MODEL = ROOT / "web" / json.loads((ROOT / "web/models.json").read_text())[0]
+PAGE_MODEL = ROOT / "web" / json.loads((ROOT / "web/models.json").read_text())[0]["folder"]
 SPACE_MODEL = next(
     path.parent
     for path in sorted((ROOT / "space").glob("models/*/detector.json"))
@@ -215,3 +215,46 @@ def trained(dataset, tmp_path_factory) -> Path:
     )
     assert "test: 4 fake, 4 real; ROC AUC" in output
     return out
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    """A run folder like a training's, with a network of 233 parameters instead of 11 million."""
+    import keras
+    from keras import layers
+
+    from train import metrics, plots, run, spec
+
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    (folder / "checkpoints").mkdir(parents=True)
+    keras.utils.set_random_seed(1)
+    pixels = keras.Input((None, None, 3), name="pixels")
+    x = layers.Resizing(spec.INPUT_SIZE, spec.INPUT_SIZE, interpolation=spec.RESIZE)(pixels)
+    x = layers.Rescaling(spec.SCALE)(x)
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(8, 3, strides=4, activation="relu")(x))
+    run.save_model(keras.Model(pixels, layers.Dense(1, activation="sigmoid")(x)), folder / run.MODEL)
+
+    labels = np.arange(40) % 2
+    scores = np.clip(np.random.default_rng(0).normal(0.4 + 0.2 * labels, 0.2), 0, 1)
+    of = {"dataset": {"name": "drawn", "counts": {}, "sha256": "cd" * 32}}
+    splits = {split: of | metrics.summarize(labels, scores, 0.45, {0.01: 0.1}) for split in ("valid", "test")}
+    unsure = {"low": 0.4, "high": 0.5, "coverage": 0.8, "accuracy": 0.9, "measured_on": "test"}
+    figures = {"threshold": 0.45, "unsure": unsure, "temperature": 1.2, "splits": splits}
+    run.write_json(folder / run.METRICS, figures)
+    run.write_json(
+        folder / run.CONFIG,
+        {
+            "model": "tiny",
+            "input_size": spec.INPUT_SIZE,
+            "options": {"batch_size": 8, "seed": 1},
+            "dataset": {"names": ["drawn"], "counts": {"train/fake": 12, "train/real": 13}, "sha256": "ab" * 32},
+            "versions": run.versions(),
+        },
+    )
+    history = [{"epoch": 1, "loss": 0.6, "val_loss": 0.7, "accuracy": 0.6, "val_accuracy": 0.5}]
+    run.write_csv(folder / run.HISTORY, history)
+    plots.training_curves(history, folder / run.PLOTS)
+    plots.roc({"test": splits["test"]}, folder / run.PLOTS)
+    for private in ("checkpoints/epoch-001.keras", "scores-test.csv", "notes.txt", "plots/notes.txt"):
+        (folder / private).write_text("This stays here.")
+    return folder

@@ -59,35 +59,119 @@ def test_detector_json_carries_every_fact(trained, tmp_path):
     assert str(tmp_path) not in (tmp_path / "model/detector.json").read_text()
 
 
-def test_converting_again_replaces_what_was_there(quantized, tmp_path):
-    out = tmp_path / "model"
-    out.mkdir()
+def folder_of(path: Path) -> dict[str, bytes]:
+    return {child.name: child.read_bytes() for child in path.iterdir()}
+
+
+def earlier_conversion(out: Path) -> dict[str, bytes]:
+    out.mkdir(parents=True)
     (out / "old.bin").write_text("left over")
-    assert export.main(["convert", str(quantized), "--out", str(out), "--format", "keras"]) == 0
+    (out / "detector.json").write_text('{"files": {"old.bin": "00"}}')
+    return folder_of(out)
+
+
+def test_converting_again_replaces_what_was_there(tiny, tmp_path):
+    out = tmp_path / "model"
+    earlier_conversion(out)
+    assert export.main(["convert", str(tiny), "--out", str(out), "--format", "keras"]) == 0
     assert {path.name for path in out.iterdir()} == {"model.keras", "detector.json"}
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
-def test_converting_into_the_page_brings_its_list_of_files_up_to_date(quantized, tmp_path):
-    (tmp_path / "models.json").write_text('["model"]')
+@pytest.mark.parametrize("kind", ["run", "parent", "photos", "file", "more than a conversion"])
+def test_converting_deletes_nothing_but_an_earlier_conversion(tiny, tmp_path, capsys, kind):
+    own = tmp_path / "run"
+    shutil.copytree(tiny, own)
+    earlier_conversion(tmp_path / "models/custom")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/holiday.jpg").write_text("dear")
+    (tmp_path / "file").write_text("dear")
+    earlier_conversion(tmp_path / "more")
+    (tmp_path / "more/notes.txt").write_text("dear")
+    out = {"run": own, "parent": tmp_path / "models", "photos": tmp_path / "photos", "file": tmp_path / "file"}
+    before = {path: path.is_file() and path.read_bytes() for path in sorted(tmp_path.rglob("*"))}
+    command = ["convert", str(own), "--out", str(out.get(kind, tmp_path / "more")), "--format", "keras"]
+    assert export.main(command) == 2
+    assert "choose another --out." in capsys.readouterr().err
+    assert {path: path.is_file() and path.read_bytes() for path in sorted(tmp_path.rglob("*"))} == before
+
+
+def test_an_interrupted_replacement_leaves_the_old_one(tmp_path, monkeypatch):
+    old = earlier_conversion(tmp_path / "model")
+    new = tmp_path / ".model-1/uint8"
+    new.mkdir(parents=True)
+    rename = Path.rename
+
+    def interrupted(path, target):
+        if path == new:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        convert.replace(tmp_path / "model", new)
+    assert folder_of(tmp_path / "model") == old
+
+
+def test_a_killed_replacement_is_brought_back_by_the_next_conversion(tmp_path):
+    """As it is left between the two renames; the next conversion fails, as the run is none."""
+    old = earlier_conversion(tmp_path / ".model-abc/before")
+    assert export.main(["convert", str(tmp_path / "none"), "--out", str(tmp_path / "model")]) == 2
+    assert folder_of(tmp_path / "model") == old
+
+
+def test_a_place_that_cant_be_written_is_named(tiny, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert export.main(["convert", str(tiny), "--out", str(tmp_path / "file/model")]) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path / 'file'}: File exists.\n"
+
+
+def test_converting_into_the_page_brings_its_list_of_files_up_to_date(tiny, tmp_path):
+    (tmp_path / "models.json").write_text('[{"folder": "model"}]')
     (tmp_path / "files.js").write_text("old")
-    assert export.main(["convert", str(quantized), "--out", str(tmp_path / "model"), "--format", "keras"]) == 0
+    assert export.main(["convert", str(tiny), "--out", str(tmp_path / "model"), "--format", "keras"]) == 0
     listed = json.loads((tmp_path / "files.js").read_text().partition("self.FILES = ")[2].rstrip(";\n"))
     content = (tmp_path / "model/model.keras").read_bytes()
     assert listed.keys() == {"models.json", "model/model.keras", "model/detector.json"}
+    [described] = json.loads((tmp_path / "models.json").read_text())
+    accuracy = run.read_json(quantized, "metrics.json")["splits"]["test"]["at_threshold"]["accuracy"]
+    assert described == {"folder": "model", "name": "custom", "bytes": None, "accuracy": accuracy}  # No page's weights.
     assert listed["model/model.keras"] == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def test_a_run_without_figures_is_refused_and_nothing_is_replaced(quantized, tmp_path, capsys):
+def test_a_run_without_test_figures_is_refused_and_nothing_is_replaced(tiny, tmp_path, capsys):
     bare, out = tmp_path / "bare", tmp_path / "model"
     bare.mkdir()
     out.mkdir()
-    (out / "model.json").write_text("still good")
+    (out / "detector.json").write_text("{}")
     for name in ("model.keras", "config.json"):
-        (bare / name).write_bytes((quantized / name).read_bytes())
+        (bare / name).write_bytes((tiny / name).read_bytes())
+    figures = run.read_json(tiny, "metrics.json")
+    run.write_json(bare / "metrics.json", figures | {"splits": {"valid": figures["splits"]["valid"]}})
     assert export.main(["convert", str(bare), "--out", str(out)]) == 2
     assert "python -m train evaluate" in capsys.readouterr().err
-    assert [path.name for path in out.iterdir()] == ["model.json"]
+    assert folder_of(out) == {"detector.json": b"{}"}
     assert [path.name for path in tmp_path.iterdir() if path.name not in ("bare", "model")] == []
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_joined_network_is_not_quantized_and_the_sentence_says_what_to_do(tiny, tmp_path, capsys, mirror):
+    member = run.load_model(tiny)
+    model = models.ensemble([models.mirrored(member)] if mirror else [member, keras.models.clone_model(member)])
+    (tmp_path / "joined").mkdir()
+    run.save_model(model, tmp_path / "joined" / run.MODEL)
+    assert export.main(["quantize", str(tmp_path / "joined"), "--out", str(tmp_path / "out")]) == 2
+    assert "quantize its members and join those." in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_verify_names_a_damaged_photo(tiny, tmp_path, capsys):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/model.json").write_text("{}")
+    (tmp_path / "damaged.jpg").write_bytes(b"nothing")
+    assert export.main(["verify", str(tmp_path / "m"), str(tiny), "--data", str(tmp_path / "damaged.jpg")]) == 2
+    err = capsys.readouterr().err
+    assert f"{tmp_path / 'damaged.jpg'}: " in err and "Take it out" in err
 
 
 def test_rounded_weights_take_256_values_and_stay_when_rounded_again():
@@ -329,7 +413,7 @@ def test_verify_accepts_the_copy_and_names_what_differs(quantized, tmp_path):
 
 def test_verify_accepts_every_kind_of_file_that_people_have(tmp_path):
     """The model that the page loads first, against the Space's Keras file of the same network."""
-    [folder, *_] = json.loads((ROOT / "web/models.json").read_text())
+    folder = json.loads((ROOT / "web/models.json").read_text())[0]["folder"]
     (tmp_path / "run").mkdir()
     shutil.copy(ROOT / "space" / folder / run.MODEL, tmp_path / "run")
     (tmp_path / "photos").mkdir()

@@ -1,11 +1,20 @@
 import { BACKENDS } from './backends.js';
 import { offerCamera } from './camera.js';
-import { addCard, clearCards, percent, showAdvice, showError, showTable, showVerdict } from './cards.js';
-import { loadDetector, modelFolders } from './detector.js';
-import { weightBytes } from './model.js';
+import { addCard, clearCards, percent, said, showError, showTable, showVerdict } from './cards.js';
+import { errorRow, pictureVerdict } from './chain.js';
+import { listModels, loadDetector } from './detector.js';
+import { fromFiles, fromTransfer } from './incoming.js';
 import { sharedPhotos, workOffline } from './offline.js';
 
-const BACKEND_KEY = 'backend'; // In localStorage.
+const THUMBNAIL = 800; // Longer side of a photo as a card shows it, in pixels.
+
+/** Files of the folder of that name, and what their buttons say. */
+const EXAMPLES = {
+  'astronaut.jpg': 'a photo',
+  'fake.jpg': 'a StyleGAN face',
+  'group.jpg': 'a group of both',
+  'drawing.jpg': 'a picture without a face',
+};
 
 const find = (id) => document.getElementById(id);
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
@@ -13,122 +22,149 @@ const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 let detector;
 let rows = [];
 let queue = Promise.resolve(); // Photos are judged one after the other, in the order in which they came.
-let generation = 0; // Raised by "Clear": photos of an older one are no longer judged.
+let batch = new AbortController(); // Replaced by "Clear": photos of an older one are no longer judged.
 
 function status(text, isError = false) {
   find('status').textContent = text;
   find('status').classList.toggle('error', isError);
 }
 
-function progress(label, value, max) {
-  find('progress').hidden = value >= max;
-  find('progress').ariaLabel = label;
+/** The bar and the words beside it, which no screen reader announces each time they change. */
+function progress(value, max, words = '') {
+  find('loading').hidden = value >= max;
   find('progress').max = max;
   find('progress').value = value;
+  find('progress').ariaLabel = find('loaded').textContent = words;
 }
 
 function about({ name, metrics, provenance, threshold, unsure, temperature }) {
-  const { counts } = provenance.dataset;
-  const { accuracy, accuracy_interval_95: interval } = metrics.test.at_threshold;
-  const tested = metrics.test.images.real + metrics.test.images.fake;
-  return [
-    `Model "${name}", trained on ${counts['train/real']} real and ${counts['train/fake']} fake faces ` +
-      `(${provenance.dataset.names.join(', ')}); on ${tested} test images ${percent(accuracy)} were judged right ` +
-      `(95 % interval ${percent(interval[0])} to ${percent(interval[1])}).`,
-    `Called real from P(real) ${threshold.toFixed(3)} on.`,
-    unsure &&
+  const { counts, names } = provenance.dataset;
+  const sentences = [
+    `Model "${name}", trained on ${counts['train/real']} real and ${counts['train/fake']} fake faces (${names.join(', ')}).`,
+  ];
+  if (metrics.test) {
+    const { images, at_threshold: at } = metrics.test;
+    const [low, high] = at.accuracy_interval_95;
+    sentences.push(
+      `On ${images.real + images.fake} test images ${percent(at.accuracy)} were judged right ` +
+        `(95 % interval ${percent(low)} to ${percent(high)}).`,
+    );
+  } else sentences.push('How often it is right was not measured on test images.');
+  sentences.push(`Called real from P(real) ${threshold.toFixed(3)} on.`);
+  if (unsure) {
+    sentences.push(
       `Between ${percent(unsure.low)} and ${percent(unsure.high)} it says "unsure"; of the rest ` +
         `(${percent(unsure.coverage)} of photos) ${percent(unsure.accuracy)} were right.`,
-    temperature && 'P(real) is calibrated on validation images.',
-  ]
-    .filter(Boolean)
-    .join(' ');
+    );
+  }
+  if (temperature) sentences.push('P(real) is calibrated on validation images.');
+  return sentences.join(' ');
+}
+
+function limits({ formats, max_bytes: bytes, max_pixels: pixels }) {
+  const names = formats.map((name) => (name === 'WEBP' ? 'WebP' : name));
+  return (
+    `${names.slice(0, -1).join(', ')} or ${names.at(-1)} up to ${bytes / 1e6} MB and ${pixels / 1e6} megapixels, ` +
+    'one by one, in folders or in zips; pasting works too'
+  );
+}
+
+function showBackend({ name, milliseconds, note }) {
+  find('backend-summary').textContent = `${BACKENDS[name]}, ${milliseconds.toFixed(0)} ms for a face`;
+  find('backend-note').textContent = note;
 }
 
 /** @param {string} wanted A backend's name or "auto". */
 async function useBackend(wanted) {
   find('backend-summary').textContent = 'testing…';
-  const { name, milliseconds, note } = await detector.use(wanted);
-  find('backend-summary').textContent = `${BACKENDS[name]}, ${milliseconds.toFixed(0)} ms for a picture`;
-  find('backend-note').textContent = note;
+  showBackend(await detector.use(wanted));
 }
 
 /**
- * Judge a photo and show the verdict; what the faces in it mean follows when it is found.
+ * Judge a photo and show the verdict.
  *
- * @param {File} file
+ * @param {import('./incoming.js').Photo} photo
  * @param {HTMLLIElement} card
- * @returns {Promise<import('./cards.js').Row>}
+ * @param {AbortSignal} signal
+ * @returns {Promise<{words: string, isError: boolean, rows: import('./detector.js').Row[]}>} words: the same, to be
+ *   read aloud.
  */
-async function judge(file, card) {
-  const row = { file: file.name, verdict: '', p_real: '', error: '' };
+async function judge({ name, read }, card, signal) {
   try {
     if (!detector) throw new Error('There is no model to judge it; reload the page.');
     const { info } = detector;
-    const verdict = await detector.classify(file);
-    row.p_real = verdict.pReal;
-    row.verdict = info.words[verdict.label];
+    const verdict = await detector.classify(await read(), { thumbnail: THUMBNAIL, signal });
     showVerdict(card, verdict, info);
-    verdict.advice
-      .catch(({ message }) => ({ sentence: message }))
-      .then((advice) => advice && showAdvice(card, advice, info));
+    const { words, faces } = verdict;
+    const each =
+      faces.length === 1
+        ? `${said(faces[0], info)}.`
+        : [words, ...faces.map((face) => `Face ${face.face}: ${said(face, info)}`)].join('. ');
+    return { words: `${name}: ${each}`, isError: false, rows: verdict.rows.map((row) => ({ ...row, file: name })) };
   } catch (error) {
-    row.error = error.message;
+    signal.throwIfAborted();
     showError(card, error.message);
+    return { words: `${name}: ${error.message}`, isError: true, rows: [errorRow(name, error.message, detector?.info ?? { name: null })] };
   }
-  return row;
 }
 
-function summary(batch) {
-  if (batch.length === 1) {
-    const [{ file, verdict, p_real, error }] = batch;
-    return error ? `${file}: ${error}` : `${file}: ${verdict}, P(real) ${percent(p_real)}.`;
-  }
+/** Of many photos: how many there are of each verdict, by their worst faces. */
+function summary(judged, info) {
   const counts = {};
-  for (const { verdict } of batch) counts[verdict || 'not judged'] = (counts[verdict || 'not judged'] ?? 0) + 1;
-  return `${batch.length} photos: ${Object.entries(counts)
-    .map(([what, count]) => `${count} × ${what}`)
-    .join(', ')}.`;
+  for (const { rows } of judged) {
+    const words = { ...info?.words, no_face: 'no face' }[pictureVerdict(rows)] ?? 'not judged';
+    counts[words] = (counts[words] ?? 0) + 1;
+  }
+  const parts = Object.entries(counts).map(([words, count]) => `${count} × ${words}`);
+  return `${judged.length} photos: ${parts.join(', ')}.`;
 }
 
-/** @param {Iterable<File>} files Judged after those that wait already. */
-function add(files) {
-  const mine = generation;
+/** @param {import('./incoming.js').Brought} brought Judged after those that wait already. */
+function add({ photos, leftOut }) {
+  const { signal } = batch;
   const first = find('results').firstElementChild;
-  const photos = [...files].map((file) => ({ file, card: addCard(file, first) }));
-  if (!photos.length) return;
-  if (photos.length === 1) photos[0].card.querySelector('.advice').ariaLive = 'polite'; // Many would never end.
+  const waiting = photos.map((photo) => ({ photo, card: addCard(photo.name, first) }));
+  const others = leftOut ? ` ${leftOut} other files were left out, as they are no pictures.` : '';
+  if (!photos.length) {
+    if (others) status(`There is no picture in there.${others}`, true);
+    return;
+  }
   find('result').hidden = false;
-  queue = queue.then(async () => {
-    if (mine !== generation) return;
+  enqueue(async () => {
+    if (signal.aborted) return;
     status(photos.length === 1 ? 'Judging…' : `Judging ${photos.length} photos…`);
-    const batch = [];
-    for (const { file, card } of photos) {
-      const row = await judge(file, card);
-      if (mine !== generation) return;
-      batch.push(row);
-      if (photos.length > 1) progress('Judging the photos', batch.length, photos.length);
+    const judged = [];
+    for (const { photo, card } of waiting) {
+      judged.push(await judge(photo, card, signal));
+      if (photos.length > 1) progress(judged.length, photos.length, `${judged.length} of ${photos.length} photos`);
     }
-    rows = [...batch, ...rows];
-    showTable(rows);
-    status(summary(batch), batch.length === 1 && Boolean(batch[0].error));
+    rows = [...judged.flatMap((each) => each.rows), ...rows];
+    showTable(rows, detector?.info);
+    if (judged.length === 1) status(judged[0].words + others, judged[0].isError);
+    else status(summary(judged, detector?.info) + others);
   });
 }
 
 function clear() {
-  generation += 1;
+  batch.abort();
+  batch = new AbortController();
   rows = [];
   clearCards();
   showTable(rows);
-  progress('', 1, 1);
+  progress(1, 1);
   find('result').hidden = true;
   status('Cleared.');
   find('file').focus();
 }
 
+/** @param {Promise<import('./incoming.js').Brought>} bringing */
+function addWhenRead(bringing) {
+  bringing.then(add).catch((error) => status(error.message, true));
+}
+
 function acceptPhotos() {
   find('file').addEventListener('change', ({ target }) => {
-    add(target.files);
+    addWhenRead(fromFiles([...target.files]));
     target.value = ''; // So that the same file can be chosen again.
   });
   const drop = find('drop');
@@ -140,33 +176,47 @@ function acceptPhotos() {
   addEventListener('drop', (event) => {
     event.preventDefault();
     drop.classList.remove('over');
-    add(event.dataTransfer.files);
+    addWhenRead(fromTransfer(event.dataTransfer));
   });
-  addEventListener('paste', ({ clipboardData }) => add(clipboardData.files));
+  addEventListener('paste', ({ clipboardData }) => addWhenRead(fromTransfer(clipboardData)));
   offerCamera(
-    (file) => add([file]),
+    (frame, name) => add({ photos: [{ name, read: async () => frame }], leftOut: 0 }),
     (sentence) => status(sentence, true),
   );
   find('clear').addEventListener('click', clear);
+  for (const [file, words] of Object.entries(EXAMPLES)) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = words;
+    button.addEventListener('click', () => add({ photos: [{ name: file, read: () => example(file) }], leftOut: 0 }));
+    find('examples').append(button);
+  }
+}
+
+async function example(name) {
+  const response = await fetch(new URL(`examples/${name}`, import.meta.url)).catch(() => null);
+  if (!response?.ok) throw new Error('The example could not be fetched; check the connection.');
+  return new File([await response.blob()], name);
 }
 
 /** @param {string} folder Of the model, an address. */
 async function load(folder) {
   find('file').disabled = find('backend').disabled = true;
+  find('examples').hidden = true;
   detector?.close();
   detector = null;
   const label = 'Loading the model';
-  progress(label, 0, 1);
+  status(`${label}…`);
+  progress(0, 1, label);
   detector = await loadDetector({
     folder,
-    onProgress({ loaded, total }) {
-      progress(label, loaded, total);
-      status(`${label}: ${megabytes(loaded)} of ${megabytes(total)} MB`);
-    },
+    onProgress: ({ loaded, total }) => progress(loaded, total, `${megabytes(loaded)} of ${megabytes(total)} MB`),
+    onBackend: showBackend,
   });
-  progress(label, 1, 1);
+  progress(1, 1);
   find('about').textContent = about(detector.info);
-  find('file').disabled = false;
+  find('limits').textContent = limits(detector.info.input);
+  find('file').disabled = find('examples').hidden = false;
   status('Ready. Nothing you choose leaves this device.');
   enqueue(async () => {
     await useBackend(find('backend').value); // Behind the photos that are there already: they need no test.
@@ -175,57 +225,70 @@ async function load(folder) {
 }
 
 /** Fill the choice of models, each with its size and accuracy; it stays hidden when there is only one. */
-async function offerModels(folders) {
-  find('model-choice').hidden = folders.length < 2;
-  if (folders.length < 2) return;
-  for (const folder of folders) find('model').add(new Option(await describeModel(folder), folder));
-  find('model').addEventListener('change', ({ target }) => enqueue(() => load(target.value)));
-}
-
-/** @returns {Promise<string>} For the choice; a model that is missing must not keep the others from being offered. */
-async function describeModel(folder) {
-  try {
-    const [info, { weightsManifest }] = await Promise.all(
-      ['detector.json', 'model.json'].map(async (name) => (await fetch(folder + name)).json()),
-    );
-    const accuracy = percent(info.metrics.test.at_threshold.accuracy);
-    return `${info.name}: ${megabytes(weightBytes(weightsManifest))} MB, ${accuracy} of test images right`;
-  } catch {
-    return `${folder.split('/').at(-2)}: missing`;
+function offerModels(models, chosen) {
+  find('model-choice').hidden = models.length < 2;
+  for (const { folder, name, bytes, accuracy } of models) {
+    const facts = [bytes && `${megabytes(bytes)} MB`, accuracy !== null && `${percent(accuracy)} of test images right`];
+    const words = `${name}: ${facts.filter(Boolean).join(', ')}`;
+    find('model').add(new Option(name ? words : `${folder.split('/').at(-2)}: missing`, folder));
   }
+  find('model').value = chosen;
+  find('model').addEventListener('change', ({ target }) => {
+    remember('model', target.value);
+    enqueue(() => load(target.value));
+  });
 }
 
 /** Run something after the photos that wait; its trouble is shown. */
 function enqueue(action) {
   queue = queue.then(action).catch((error) => {
-    progress('', 1, 1);
+    if (error.name === 'AbortError') return; // Cleared.
+    progress(1, 1);
     status(error.message, true);
   });
 }
 
-/** The stored choice of backend, or a new one to store; a browser that stores nothing always starts with "auto". */
-function rememberBackend(name) {
+/** A stored choice, or a new one to store; a browser that stores nothing has none. */
+function remember(key, value) {
   try {
-    if (name) localStorage.setItem(BACKEND_KEY, name);
-    return localStorage.getItem(BACKEND_KEY) ?? 'auto';
+    if (value) localStorage.setItem(key, value);
+    return localStorage.getItem(key);
   } catch {
-    return 'auto';
+    return null;
   }
 }
 
+/**
+ * Another tab has taken a new version: what this one would fetch from here on belongs to that, so it reloads; with
+ * results on it, it waits until its visitor has seen to them.
+ */
+function outdated() {
+  if (find('result').hidden && !find('camera').open) return location.reload();
+  batch.abort();
+  find('file').disabled = find('model').disabled = find('backend').disabled = true;
+  find('examples').hidden = find('use-camera').hidden = true;
+  find('update').hidden = false;
+  find('update').firstElementChild.textContent =
+    'Another tab has taken a new version of this page. Save your results here, then take it too.';
+  find('take-over').onclick = () => location.reload();
+}
+
 async function main() {
-  find('backend').value = rememberBackend();
+  status('Loading the model…');
+  find('backend').value = remember('backend') ?? 'auto';
   find('backend').addEventListener('change', ({ target }) => {
-    rememberBackend(target.value);
+    remember('backend', target.value);
     enqueue(() => useBackend(target.value));
   });
-  const folders = await modelFolders();
-  enqueue(() => load(folders[0]));
+  const models = await listModels();
+  const folders = models.map(({ folder }) => folder);
+  const chosen = folders.find((folder) => folder === remember('model')) ?? folders[0];
+  offerModels(models, chosen);
+  enqueue(() => load(chosen));
   acceptPhotos();
-  await queue; // The other models' sizes and figures can wait for the default one.
-  await offerModels(folders);
-  add(await sharedPhotos());
-  await workOffline(); // Last: it fetches every file again, mostly from the browser's own cache.
+  await queue;
+  add(await fromFiles(await sharedPhotos()));
+  await workOffline(outdated); // Last: it fetches every file again.
 }
 
 main().catch((error) => status(error.message, true));

@@ -2,37 +2,51 @@
 
 const find = (id) => document.getElementById(id);
 
+/** What went wrong, by the name of getUserMedia's error. */
+const TROUBLE = {
+  NotFoundError: 'There is no camera on this device; choose a photo instead.',
+  NotReadableError: 'Another program is using the camera; close it there, or choose a photo instead.',
+  AbortError: 'The camera did not start; try again, or choose a photo instead.',
+};
+const REFUSED = 'The camera may not be used; allow it for this page, or choose a photo instead.';
+
 /**
  * Wire the camera's dialog.
  *
- * @param {(file: File) => void} take Gets each photo, as PNG: no second loss.
+ * @param {(frame: ImageBitmap, name: string) => void} take Gets each photo as the camera gave it.
  * @param {(sentence: string) => void} complain
  */
 export function offerCamera(take, complain) {
   if (!navigator.mediaDevices?.getUserMedia) return;
   const video = find('video');
   let photos = 0;
+  let isOpening = false; // A second stream would keep the camera's light on.
 
   find('use-camera').hidden = false;
   find('use-camera').addEventListener('click', async () => {
+    if (isOpening || video.srcObject) return;
+    isOpening = true;
     try {
-      video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } } });
+      // On a phone the one on its back, which is pointed at a picture or a person.
+      const wanted = { width: { ideal: 1280 }, facingMode: { ideal: 'environment' } };
+      video.srcObject = await navigator.mediaDevices.getUserMedia({ video: wanted });
+      find('shoot').disabled = true;
+      find('camera').showModal();
     } catch (error) {
-      complain(
-        error.name === 'NotFoundError'
-          ? 'There is no camera on this device; choose a photo instead.'
-          : 'The camera may not be used; allow it for this page, or choose a photo instead.',
-      );
-      return;
+      complain(TROUBLE[error.name] ?? REFUSED);
+    } finally {
+      isOpening = false;
     }
-    find('camera').showModal();
   });
-  find('shoot').addEventListener('click', () => {
-    const canvas = document.createElement('canvas');
-    canvas.width = video.videoWidth;
-    canvas.height = video.videoHeight;
-    canvas.getContext('2d').drawImage(video, 0, 0);
-    canvas.toBlob((blob) => take(new File([blob], `camera-${++photos}.png`, { type: blob.type })), 'image/png');
+  video.addEventListener('loadeddata', () => (find('shoot').disabled = false)); // Before, there is no frame to take.
+  find('shoot').addEventListener('click', async () => {
+    const frame = createImageBitmap(video);
+    find('shoot').disabled = true;
+    try {
+      take(await frame, `camera-${++photos}`);
+    } catch {
+      complain(TROUBLE.AbortError);
+    }
     find('camera').close();
   });
   find('close-camera').addEventListener('click', () => find('camera').close());

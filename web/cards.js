@@ -1,25 +1,27 @@
-/** Results: one card a photo, one table and one CSV for all. */
+/** Results: one card a photo with a part for each face, one table and one CSV for all. */
+import { toCsv } from './chain.js';
 
 const find = (id) => document.getElementById(id);
 
 const EVIDENCE_COLOUR = 'rgb(214 64 0)'; // As in the Space.
-const COVER_SIZE = 640; // Longer side, in pixels, of an evidence map as it is drawn.
+const CROP_SIDE = 256; // Pixels of a face as it is drawn.
+const SVG = 'http://www.w3.org/2000/svg';
 
 export const percent = (p) => `${(100 * p).toFixed(1)} %`;
+
+let cards = 0; // Made so far, for the faces' ids.
 
 /**
  * Put a waiting card in front of those of earlier photos.
  *
- * @param {File} file
+ * @param {string} name Of the photo.
  * @param {Element|null} before The first of the earlier cards.
  * @returns {HTMLLIElement}
  */
-export function addCard(file, before) {
+export function addCard(name, before) {
   const card = find('card').content.cloneNode(true).firstElementChild;
-  const image = card.querySelector('img');
-  image.src = URL.createObjectURL(file);
-  image.onerror = () => image.parentElement.remove(); // No picture; the card says why.
-  card.querySelector('.name').textContent = file.name;
+  card.id = `photo-${++cards}`;
+  card.querySelector('.name').textContent = name;
   find('results').insertBefore(card, before);
   return card;
 }
@@ -29,122 +31,143 @@ export function addCard(file, before) {
  * @param {import('./detector.js').Verdict} verdict
  * @param {object} info detector.json's content.
  */
-export function showVerdict(card, { pReal, label, milliseconds, evidence, width, height }, info) {
+export function showVerdict(card, { verdict, words, faces, rows, width, height, milliseconds, thumbnail }, info) {
   const part = (name) => card.querySelector(name);
-  card.dataset.pReal = pReal; // Unrounded.
-  card.dataset.label = label;
-  part('.photo img').alt = `Judged photo ${part('.name').textContent}`;
-  part('.verdict').textContent = info.words[label];
-  part('.real').textContent = percent(pReal);
-  part('.fake').textContent = percent(1 - pReal);
+  const name = part('.name').textContent;
+  card.dataset.verdict = verdict;
+  part('img').src = URL.createObjectURL(thumbnail);
+  part('img').alt = `Judged photo ${name}`;
+  part('.verdict').textContent = words;
+  part('.scope').textContent = info.scope;
   part('.timing').textContent = `Judged on this device in ${milliseconds.toFixed(0)} ms.`;
-  part('.mark').style.left = `${100 * pReal}%`;
-  let meaning = `Probability of a real photo: ${percent(pReal)}.`;
-  if (info.unsure) {
-    const { low, high } = info.unsure;
-    part('.unsure').style.left = `${100 * low}%`;
-    part('.unsure').style.width = `${100 * (high - low)}%`;
-    part('.unsure').hidden = false;
-    meaning += ` Between ${percent(low)} and ${percent(high)} the detector is unsure.`;
-  }
-  part('.scale').setAttribute('aria-label', meaning);
   part('.judged').hidden = false;
-  if (evidence) offerEvidence(card, evidence, width, height);
+  if (!faces.length) part('.sentence').textContent = rows[0].advice.replace(words, '').trim(); // What to do now.
+  part('.faces').replaceChildren(...faces.map((face) => faceItem(card.id, face, info)));
+  drawBoxes(part('.boxes'), card.id, faces, { width, height }, info);
+  if (faces.some(({ evidence }) => evidence)) offerEvidence(card, faces);
 }
 
-/**
- * Let a switch lay the evidence map over the photo.
- *
- * @param {HTMLLIElement} card
- * @param {{data: Float32Array, width: number, height: number}} evidence From a verdict.
- * @param {number} width Of the photo in pixels, as is `height`.
- */
-function offerEvidence(card, { data, width: columns, height: rows }, width, height) {
+/** What a face's id is, and a link to it. */
+const idOf = (cardId, { face }) => `${cardId}-face-${face}`;
+
+/** A face's verdict in one phrase, for eyes and ears. */
+export const said = ({ verdict, p_real }, info) => `${info.words[verdict]}, P(real) ${percent(p_real)}`;
+
+/** Lay numbered boxes over the photo, each a link to its face. */
+function drawBoxes(svg, cardId, faces, { width, height }, info) {
+  const unit = Math.max(width, height) / 100;
+  svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
+  for (const face of faces.filter(({ box }) => box)) {
+    const [left, top, right, bottom] = face.box;
+    const link = add(svg, 'a', { href: `#${idOf(cardId, face)}`, 'aria-label': `Face ${face.face}: ${said(face, info)}` });
+    link.dataset.verdict = face.verdict;
+    add(link, 'rect', { x: left, y: top, width: right - left, height: bottom - top, class: 'outline' });
+    const [x, y] = [Math.max(left, 0), Math.max(top, 0)]; // The number stays inside the photo.
+    add(link, 'rect', { x, y, width: 7 * unit, height: 7 * unit, class: 'plate' });
+    const number = add(link, 'text', { x: x + 3.5 * unit, y: y + 5.5 * unit, 'font-size': 5.5 * unit });
+    number.textContent = face.face;
+  }
+}
+
+function add(parent, tag, attributes) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return parent.appendChild(element);
+}
+
+/** @returns {HTMLLIElement} A face's part of a card. */
+function faceItem(cardId, face, info) {
+  const { verdict, p_real: pReal, as_is: isAsIs, advice, pixels, evidence } = face;
+  const item = find('face').content.cloneNode(true).firstElementChild;
+  const part = (name) => item.querySelector(name);
+  item.id = idOf(cardId, face);
+  item.dataset.pReal = pReal; // Unrounded.
+  item.dataset.verdict = verdict;
+  drawCrop(part('.picture'), pixels);
+  part('.picture').ariaLabel = `Face ${face.face}, ${isAsIs ? 'judged as it is' : 'cut out upright'}`;
+  if (evidence) drawEvidence(part('.cover'), evidence, part('.picture'));
+  part('.face-verdict').textContent = `Face ${face.face}: ${info.words[verdict]}`;
+  part('.real').textContent = percent(pReal);
+  part('.fake').textContent = percent(1 - pReal);
+  part('.mark').style.left = `${100 * pReal}%`;
+  const { low, high } = info.unsure;
+  part('.unsure').style.left = `${100 * low}%`;
+  part('.unsure').style.width = `${100 * (high - low)}%`;
+  part('.scale').setAttribute(
+    'aria-label',
+    `Probability of a real photo: ${percent(pReal)}. ` +
+      `Between ${percent(low)} and ${percent(high)} the detector is unsure.`,
+  );
+  part('.advice').textContent = advice ?? '';
+  return item;
+}
+
+/** Draw a face, no larger than it is shown. */
+function drawCrop(canvas, pixels) {
+  const full = new OffscreenCanvas(pixels.width, pixels.height);
+  full.getContext('2d').putImageData(pixels, 0, 0);
+  const scale = Math.min(1, CROP_SIDE / Math.max(pixels.width, pixels.height));
+  canvas.width = Math.max(1, Math.round(pixels.width * scale));
+  canvas.height = Math.max(1, Math.round(pixels.height * scale));
+  const context = canvas.getContext('2d');
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(full, 0, 0, canvas.width, canvas.height);
+}
+
+/** Draw an evidence map in the size of the face that it belongs to. */
+function drawEvidence(cover, { data, width: columns, height: rows }, { width, height }) {
   const map = new ImageData(columns, rows);
   data.forEach((share, index) => (map.data[4 * index + 3] = 255 * share));
   const small = new OffscreenCanvas(columns, rows);
   small.getContext('2d').putImageData(map, 0, 0);
-
-  const cover = card.querySelector('.cover');
-  const scale = COVER_SIZE / Math.max(width, height);
-  cover.width = Math.ceil(width * scale); // The photo's shape, so that both fill their place alike.
-  cover.height = Math.ceil(height * scale);
+  [cover.width, cover.height] = [width, height];
   const context = cover.getContext('2d');
   context.imageSmoothingQuality = 'high';
-  context.drawImage(small, 0, 0, cover.width, cover.height);
+  context.drawImage(small, 0, 0, width, height);
   context.globalCompositeOperation = 'source-in'; // Enlarged with the rest, the colour would overshoot.
   context.fillStyle = EVIDENCE_COLOUR;
-  context.fillRect(0, 0, cover.width, cover.height);
-
-  const caption = card.querySelector('.evidence small');
-  if (!data.some((share) => share > 0)) caption.textContent = 'Nothing in this photo speaks for “fake”.';
-  card.querySelector('.evidence input').addEventListener('change', ({ target }) => {
-    cover.hidden = caption.hidden = !target.checked;
-  });
-  card.querySelector('.evidence').hidden = false;
+  context.fillRect(0, 0, width, height);
 }
 
-/**
- * @param {HTMLLIElement} card
- * @param {import('./detector.js').Advice} advice
- * @param {object} info detector.json's content.
- */
-export function showAdvice(card, { sentence, crop }, info) {
-  const part = (name) => card.querySelector(name);
-  part('.sentence').textContent = sentence;
-  if (!crop) return;
-  const { pReal, label, pixels } = crop;
-  const picture = part('.crop canvas');
-  picture.width = pixels.width;
-  picture.height = pixels.height;
-  picture.getContext('2d').putImageData(pixels, 0, 0);
-  part('.crop-verdict').textContent = info.words[label];
-  part('.crop-p').textContent = `${percent(pReal)} real, ${percent(1 - pReal)} fake`;
-  part('.crop').hidden = false;
+/** Let a switch lay the evidence maps over the faces of a card. */
+function offerEvidence(card, faces) {
+  const caption = card.querySelector('.evidence small');
+  if (!faces.some(({ evidence }) => evidence?.data.some((share) => share > 0))) {
+    caption.textContent = 'Nothing here speaks for “fake”.';
+  }
+  card.querySelector('.evidence input').addEventListener('change', ({ target }) => {
+    for (const element of [caption, ...card.querySelectorAll('.cover')]) element.hidden = !target.checked;
+  });
+  card.querySelector('.evidence').hidden = false;
 }
 
 /** @param {HTMLLIElement} card @param {string} sentence What is wrong with the file. */
 export function showError(card, sentence) {
   card.classList.add('error');
+  card.querySelector('.photo').remove();
   card.querySelector('.verdict').textContent = 'Not judged';
   card.querySelector('.name').append(': ', sentence);
 }
 
 /**
- * @typedef {object} Row
- * @property {string} file
- * @property {string} verdict In words; empty with an error.
- * @property {number|''} p_real
- * @property {string} error
+ * @param {import('./detector.js').Row[]} rows All results; the table and the CSV are there from the second one on.
+ * @param {object} [info] detector.json's content, for the words.
  */
-
-/** @param {Row[]} rows All results; the table and the CSV are there from the second one on. */
-export function showTable(rows) {
-  const isWorthwhile = rows.length > 1;
-  find('table').hidden = find('csv').hidden = !isWorthwhile;
+export function showTable(rows, info) {
+  find('table').hidden = find('csv').hidden = rows.length < 2;
   find('rows').replaceChildren(
-    ...rows.map(({ file, verdict, p_real, error }) => {
+    ...rows.map(({ file, face, faces, verdict, p_real, advice, error }) => {
       const row = document.createElement('tr');
       row.insertCell().textContent = file;
-      row.insertCell().textContent = verdict || error;
-      row.insertCell().textContent = p_real === '' ? '–' : p_real.toFixed(4);
+      row.insertCell().textContent = face ? `${face} of ${faces}` : '–';
+      row.insertCell().textContent = error ?? info?.words[verdict] ?? advice;
+      row.insertCell().textContent = p_real === null ? '–' : p_real.toFixed(4);
       row.lastChild.className = 'number';
       return row;
     }),
   );
   URL.revokeObjectURL(find('csv').href);
   find('csv').href = URL.createObjectURL(new Blob([toCsv(rows)], { type: 'text/csv' }));
-}
-
-/**
- * @param {Row[]} rows
- * @returns {string} CSV (RFC 4180) with the columns of a row.
- */
-export function toCsv(rows) {
-  const columns = ['file', 'verdict', 'p_real', 'error'];
-  const field = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
-  const lines = rows.map((row) => columns.map((name) => field(row[name])).join(','));
-  return [columns.join(','), ...lines, ''].join('\r\n');
 }
 
 /** Remove all cards and let go of their pictures. */

@@ -1,6 +1,6 @@
 /**
  * Fetching with a check. A classic script, because the service worker can't import modules in every browser;
- * it defines two globals.
+ * it defines three globals.
  */
 
 /**
@@ -11,6 +11,15 @@ self.sha256 = async (bytes) => {
   if (!crypto.subtle) throw new Error('Open this page over https; without it no browser can check the model.');
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+};
+
+/**
+ * @param {string} name For the sentence of the error.
+ * @param {Response} response One of status 409 is the service worker's: the file is another version's.
+ */
+self.refuseNewer = (name, response) => {
+  if (response.status !== 409) return;
+  throw new Error(`${name} belongs to a newer version of this page; press "Use it now" above, or reload the page.`);
 };
 
 /**
@@ -31,6 +40,7 @@ self.fetchChecked = async (name, sha256, sources, onBytes = () => {}) => {
     try {
       const response = await source();
       if (!response) continue;
+      self.refuseNewer(name, response);
       if (!response.ok) {
         throw new Error(`${name} is missing (HTTP ${response.status}); reload the page or tell its owner.`);
       }

@@ -1,13 +1,15 @@
 /**
- * Find the faces in a photo, and cut one out as the models were trained to see it: what `train/chain/faces.py` does,
- * step by step and with its facts, `vendor/faces.json`.
+ * Find the faces in a photo, and cut each out as the models were trained to see it: what `train/chain/faces.py` does,
+ * step by step and with its facts, `vendor/faces.json`, which are explained there.
  *
- *     const { findFaces, alignedCrop, situation, advice } = await loadFaces(tf);
+ *     const { facts, findFaces, cut, isAligned } = await loadFaces(tf);
  *
  * @typedef {object} Face In pixels of the photo, (0, 0) its upper left corner; parts may lie outside it.
- * @property {number[]} box Left, top, right, bottom; from the brows to the chin.
+ * @property {number[]} box Left, top, right, bottom of an upright square; from the brows to the chin.
  * @property {number} score Confidence, 0..1.
  * @property {Object<string, number[]>} keypoints [x, y] of both eyes, nose, mouth and both ears.
+ *
+ * @typedef {{score: number, points: number[]}} Row x and y of the box's corners and of the keypoints.
  */
 
 import { buildModel, fetchList, fetchListed, fetchModel } from './model.js';
@@ -21,13 +23,126 @@ const NETWORK = 'blazeface';
 const POINTS = 16;
 const OUTPUTS = POINTS + 1;
 
+/** Thousandths that red, green and blue have in brightness, as JPEG counts. */
+const BRIGHTNESS = [299, 587, 114];
+
 /** Bits after the point of the weights when pictures are resized, so that every pixel is as Pillow rounds it. */
 const WEIGHT_BITS = 22;
 const HALF = 1 << (WEIGHT_BITS - 1);
 
 const between = (a, b, share) => a + (b - a) * share;
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
-const widthOf = ({ box }) => box[2] - box[0];
+const degrees = (y, x) => (Math.atan2(y, x) * 180) / Math.PI;
+
+/** @param {Face} face */
+export const widthOf = ({ box }) => box[2] - box[0];
+
+/**
+ * @param {Face} face
+ * @returns {number} Degrees, -180..180, from the eyes: 0 when upright, positive when turned clockwise as seen.
+ */
+export const rollOf = ({ keypoints: { right_eye: right, left_eye: left } }) =>
+  degrees(left[1] - right[1], left[0] - right[0]);
+
+/**
+ * What a photo shows within uniform borders: frames, bars, the black around it in a screenshot.
+ *
+ * @param {ImageData} pixels
+ * @param {object} facts `trim` of faces.json.
+ * @returns {number[]} Left, top, right, bottom of what is left.
+ */
+function trim(pixels, facts) {
+  let box = [0, 0, pixels.width, pixels.height];
+  for (let round = 0; round < 8; round++) {
+    const [left, top, right, bottom] = box;
+    const lines = [
+      { row: top, from: left, to: right },
+      { row: bottom - 1, from: left, to: right },
+      { column: left, from: top, to: bottom },
+      { column: right - 1, from: top, to: bottom },
+    ];
+    const inner = lines
+      .map((line) => within(pixels, box, medianOf(pixels, line), facts))
+      .find((inner) => inner.some((side, i) => side !== box[i]));
+    if (!inner) return box;
+    box = inner;
+  }
+  return box;
+}
+
+/** Index of the first byte of a line of pixels, and the step to the next pixel. */
+const stepsOf = ({ width }, { row, column, from }) =>
+  row === undefined ? [4 * (from * width + column), 4 * width] : [4 * (row * width + from), 4];
+
+function medianOf(pixels, line) {
+  const count = line.to - line.from;
+  const [first, step] = stepsOf(pixels, line);
+  return [0, 1, 2].map((channel) => {
+    const often = new Uint32Array(256);
+    for (let i = 0, at = first + channel; i < count; i++, at += step) often[pixels.data[at]]++;
+    let value = 0;
+    for (let seen = often[0]; seen <= count >> 1; seen += often[value]) value++;
+    return value;
+  });
+}
+
+/** The box of what is not a border of this colour, sides without a straight edge left where they are. */
+function within(pixels, box, colour, { differs, few, edge, ringing, least }) {
+  const { data } = pixels;
+  const [left, top, right, bottom] = box;
+  const [red, green, blue] = BRIGHTNESS;
+  const brightness = red * colour[0] + green * colour[1] + blue * colour[2];
+
+  /** Of a line's pixels, those of another colour. */
+  function shareOf(line) {
+    const count = line.to - line.from;
+    let others = 0;
+    for (let [at, step] = stepsOf(pixels, line), i = 0; i < count; i++, at += step) {
+      const difference = red * data[at] + green * data[at + 1] + blue * data[at + 2] - brightness;
+      if (Math.abs(difference) > 1000 * differs) others++;
+    }
+    return others / count;
+  }
+
+  /** The first of so many lines with that share; -1 without one. */
+  function first(lineAt, count, share) {
+    for (let index = 0; index < count; index++) if (shareOf(lineAt(index)) >= share) return index;
+    return -1;
+  }
+
+  const rows = (start, step, from, to) => (index) => ({ row: start + step * index, from, to });
+  const columns = (start, step, from, to) => (index) => ({ column: start + step * index, from, to });
+  const above = first(rows(top, 1, left, right), bottom - top, few);
+  if (above < 0) return box;
+  const below = first(rows(bottom - 1, -1, left, right), bottom - top, few);
+  const [y0, y1] = [top + above, bottom - below];
+  const before = first(columns(left, 1, y0, y1), right - left, few);
+  if (before < 0) return box;
+  const after = first(columns(right - 1, -1, y0, y1), right - left, few);
+  const [x0, x1] = [left + before, right - after];
+
+  /** How many lines a border has of which so many are quiet. */
+  function border(quiet, lineAt, count) {
+    const found = quiet ? first(lineAt, Math.min(ringing + 1, count), edge) : -1;
+    return found < 0 ? 0 : quiet + found;
+  }
+  const inner = [
+    left + border(before, columns(x0, 1, y0, y1), x1 - x0),
+    top + border(above, rows(y0, 1, x0, x1), y1 - y0),
+    right - border(after, columns(x1 - 1, -1, y0, y1), x1 - x0),
+    bottom - border(below, rows(y1 - 1, -1, x0, x1), y1 - y0),
+  ];
+  return Math.min(inner[2] - inner[0], inner[3] - inner[1]) < least ? box : inner;
+}
+
+/** Part of a picture, {data, width, height}. */
+export function partOf({ data, width }, [left, top, right, bottom]) {
+  const part = new ImageData(right - left, bottom - top);
+  for (let row = top; row < bottom; row++) {
+    part.data.set(data.subarray(4 * (row * width + left), 4 * (row * width + right)), 4 * (row - top) * part.width);
+  }
+  return part;
+}
 
 /**
  * Shrink or enlarge with a triangle filter as wide as a pixel of the smaller picture: Pillow's "bilinear".
@@ -89,41 +204,131 @@ function mirror(position, length) {
 }
 
 /** FFHQ's square around a face: its centre, and the way from there to the middle of its right side. */
-function squareOf({ right_eye: right, left_eye: left, mouth }) {
+function squareOf({ right_eye: right, left_eye: left, mouth }, { down, level, eyes: ofEyes, mouth: ofMouth }) {
   const eyes = [(right[0] + left[0]) / 2, (right[1] + left[1]) / 2];
   const eyeToEye = [left[0] - right[0], left[1] - right[1]];
   const eyesToMouth = [mouth[0] - eyes[0], mouth[1] - eyes[1]];
-  const [x, y] = [eyeToEye[0] + eyesToMouth[1], eyeToEye[1] - eyesToMouth[0]];
-  const reach = Math.max(2 * Math.hypot(...eyeToEye), 1.8 * Math.hypot(...eyesToMouth)) / Math.hypot(x, y);
+  const [x, y] = [level * eyeToEye[0] + eyesToMouth[1], level * eyeToEye[1] - eyesToMouth[0]];
+  const reach =
+    Math.max(ofEyes * Math.hypot(...eyeToEye), ofMouth * Math.hypot(...eyesToMouth)) / Math.hypot(x, y);
   return {
-    centre: [eyes[0] + 0.1 * eyesToMouth[0], eyes[1] + 0.1 * eyesToMouth[1]],
+    centre: [eyes[0] + down * eyesToMouth[0], eyes[1] + down * eyesToMouth[1]],
     side: [x * reach, y * reach],
   };
 }
 
-/** Where a point of the square, -1..1 from left to right and from top to bottom, lies in the photo. */
-const within = ({ centre: [x, y], side: [u, v] }, s, t) => [x + s * u - t * v, y + s * v + t * u];
-
-/** The content of a square of the photo in `source` x `source` pixels, shrunk to `size` x `size`. */
-function cut(pixels, square, { source, size }) {
-  const { data, width, height } = pixels;
-  const large = { data: new Uint8ClampedArray(4 * source * source), width: source, height: source };
-  for (let row = 0, target = 0; row < source; row++) {
-    for (let column = 0; column < source; column++, target += 4) {
-      const point = within(square, (2 * column + 1) / source - 1, (2 * row + 1) / source - 1);
-      const [x, y] = [point[0] - 0.5, point[1] - 0.5];
-      const [left, top] = [Math.floor(x), Math.floor(y)];
-      const [dx, dy] = [x - left, y - top];
-      const [x0, x1] = [4 * mirror(left, width), 4 * mirror(left + 1, width)];
-      const [y0, y1] = [4 * width * mirror(top, height), 4 * width * mirror(top + 1, height)];
+/** The content of a square of the photo, size x size pixels, resampled once. */
+function cutSquare({ data, width, height }, { centre: [x, y], side: [u, v] }, size) {
+  const scale = (2 * Math.hypot(u, v)) / size;
+  const block = Math.max(Math.floor(scale), 1);
+  const reach = Math.abs(u) + Math.abs(v) + 2 * block; // Two more for what lies between pixels.
+  const [left, top] = [Math.floor(x - reach), Math.floor(y - reach)];
+  const count = Math.ceil((2 * reach) / block) + 1;
+  const columns = Int32Array.from({ length: count * block }, (_, i) => 4 * mirror(left + i, width));
+  const rows = Int32Array.from({ length: count * block }, (_, i) => 4 * width * mirror(top + i, height));
+  const region = new Uint8Array(3 * count * count);
+  const area = block * block;
+  for (let row = 0, target = 0; row < count; row++) {
+    for (let column = 0; column < count; column++) {
+      let [red, green, blue] = [0, 0, 0];
+      for (let i = row * block; i < (row + 1) * block; i++) {
+        for (let j = column * block; j < (column + 1) * block; j++) {
+          const at = rows[i] + columns[j];
+          red += data[at];
+          green += data[at + 1];
+          blue += data[at + 2];
+        }
+      }
+      region[target++] = Math.floor((2 * red + area) / (2 * area));
+      region[target++] = Math.floor((2 * green + area) / (2 * area));
+      region[target++] = Math.floor((2 * blue + area) / (2 * area));
+    }
+  }
+  const grid = scale > block ? 2 : 1;
+  const at = (index) => ((index + 0.5) * 2) / (size * grid) - 1;
+  const means = new Float64Array(3 * size * size);
+  for (let i = 0; i < size * grid; i++) {
+    const t = at(i);
+    for (let j = 0; j < size * grid; j++) {
+      const s = at(j);
+      const across = (x + s * u - t * v - left) / block - 0.5;
+      const down = (y + s * v + t * u - top) / block - 0.5;
+      const [column, row] = [Math.floor(across), Math.floor(down)];
+      const [dx, dy] = [across - column, down - row];
+      const upper = 3 * (row * count + column);
+      const lower = upper + 3 * count;
+      const target = 3 * (Math.floor(i / grid) * size + Math.floor(j / grid));
       for (let channel = 0; channel < 3; channel++) {
-        const upper = between(data[y0 + x0 + channel], data[y0 + x1 + channel], dx);
-        const lower = between(data[y1 + x0 + channel], data[y1 + x1 + channel], dx);
-        large.data[target + channel] = Math.floor(between(upper, lower, dy)); // As Pillow rounds.
+        means[target + channel] += between(
+          between(region[upper + channel], region[upper + 3 + channel], dx),
+          between(region[lower + channel], region[lower + 3 + channel], dx),
+          dy,
+        );
       }
     }
   }
-  return new ImageData(resize(large, size, size).data, size, size);
+  const cut = new ImageData(size, size);
+  for (let from = 0, to = 0; from < means.length; to += 4) {
+    for (let channel = 0; channel < 3; channel++) {
+      cut.data[to + channel] = Math.floor(means[from++] / (grid * grid) + 0.5);
+    }
+    cut.data[to + 3] = 255;
+  }
+  return cut;
+}
+
+/** A picture {data, width, height} with each pixel from where `from(row, column)` says, as [row, column]. */
+function rearrange({ data, width: stride }, width, height, from) {
+  const [source, target] = [new Uint32Array(data.buffer, data.byteOffset), new Uint32Array(width * height)];
+  for (let row = 0, next = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const [i, j] = from(row, column);
+      target[next++] = source[i * stride + j];
+    }
+  }
+  return { data: new Uint8ClampedArray(target.buffer), width, height };
+}
+
+/** A picture turned by so many quarters, anticlockwise. */
+function turn(picture, quarters) {
+  const { width, height } = picture;
+  switch (quarters) {
+    case 1:
+      return rearrange(picture, height, width, (row, column) => [column, width - 1 - row]);
+    case 2:
+      return rearrange(picture, width, height, (row, column) => [height - 1 - row, width - 1 - column]);
+    case 3:
+      return rearrange(picture, height, width, (row, column) => [height - 1 - column, row]);
+    default:
+      return picture;
+  }
+}
+
+const mirrorImage = (picture) =>
+  rearrange(picture, picture.width, picture.height, (row, column) => [row, picture.width - 1 - column]);
+
+const pairsOf = (points) => Array.from({ length: points.length / 2 }, (_, i) => [points[2 * i], points[2 * i + 1]]);
+
+/** A row of a picture that `turn` turned, in the picture of that width and height before. */
+function turnedBack({ score, points }, quarters, width, height) {
+  const back = [
+    ([x, y]) => [x, y],
+    ([x, y]) => [width - y, x],
+    ([x, y]) => [width - x, height - y],
+    ([x, y]) => [y, height - x],
+  ][quarters];
+  const [[x0, y0], [x1, y1], ...others] = pairsOf(points).map(back);
+  const box = [Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1), Math.max(y0, y1)];
+  return { score, points: [...box, ...others.flat()] };
+}
+
+/** A row of the picture, `size` pixels wide, of a square, in the photo; the box keeps its size, and is upright there. */
+function fromSquare({ score, points }, { centre: [x, y], side: [u, v] }, size) {
+  const [[s0, t0], [s1, t1], ...others] = pairsOf(points.map((point) => (point * 2) / size - 1));
+  const half = (Math.hypot(u, v) * (s1 - s0)) / 2;
+  const place = ([s, t]) => [x + s * u - t * v, y + s * v + t * u];
+  const [cx, cy] = place([(s0 + s1) / 2, (t0 + t1) / 2]);
+  return { score, points: [cx - half, cy - half, cx + half, cy + half, ...others.map(place).flat()] };
 }
 
 /** Centres of the grids' elements, [x, y] in pixels of the network's square, in the order of its outputs. */
@@ -142,11 +347,12 @@ function starts(length, side) {
   return Array.from({ length: Math.ceil(last / (side / 2)) + 1 }, (_, index) => Math.min((index * side) / 2, last));
 }
 
-function overlap(a, b) {
+/** Whether two boxes show the same face. */
+function overlaps(a, b, least) {
   const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
   const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
   const shared = Math.max(0, width) * Math.max(0, height);
-  return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared);
+  return shared > least * ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared);
 }
 
 /** Make one of all those {score, points} that overlap the best one, their mean by score; the same with what is left. */
@@ -155,7 +361,7 @@ function blend(found, leastOverlap) {
   const blended = [];
   while (left.length) {
     const [best] = left;
-    const isSame = (other) => other === best || overlap(best.points, other.points) > leastOverlap;
+    const isSame = (other) => other === best || overlaps(other.points, best.points, leastOverlap);
     const same = left.filter(isSame);
     const total = sum(same.map(({ score }) => score));
     const mean = (_, i) => sum(same.map(({ score, points }) => score * points[i])) / total;
@@ -182,8 +388,10 @@ export async function loadFaces(tf) {
   const side = facts.network.size;
   const anchors = anchorsOf(facts.network);
 
+  const mirroredNames = facts.mirrored.map((name) => facts.keypoints.indexOf(name));
+
   /** The network's outputs, Float32Array (anchors * OUTPUTS), for its square at (left, top) of a picture. */
-  async function run({ data, width }, left, top) {
+  async function run({ data, width }, left = 0, top = 0) {
     const input = new Float32Array(side * side * 3);
     for (let row = 0, target = 0; row < side; row++) {
       let index = 4 * ((top + row) * width + left);
@@ -215,7 +423,58 @@ export async function loadFaces(tf) {
     return seen;
   }
 
-  async function search(pixels, { parts, least_score: leastScore }) {
+  /** The row of the best face in a picture of the network's size; undefined without one. */
+  const best = async (square) => blend(decode(await run(square), facts.seen), facts.overlap)[0];
+
+  /** A row of the network's square in its mirror image. */
+  function mirrored({ score, points }) {
+    const [[right, top], [left, bottom], ...others] = pairsOf(points).map(([x, y]) => [side - x, y]);
+    return { score, points: [left, top, right, bottom, ...mirroredNames.flatMap((index) => others[index])] };
+  }
+
+  const faceOf = ({ score, points }) => ({
+    box: points.slice(0, 4),
+    score,
+    keypoints: Object.fromEntries(facts.keypoints.map((name, i) => [name, pairsOf(points)[2 + i]])),
+  });
+
+  /** Look at a found face alone, the right way up; null where none is seen then. */
+  async function lookCloser(pixels, { points }) {
+    const [left, top, right, bottom] = points;
+    const angle = Math.atan2(points[7] - points[5], points[6] - points[4]);
+    const reach = facts.look * (right - left);
+    const around = {
+      centre: [(left + right) / 2, (top + bottom) / 2],
+      side: [reach * Math.cos(angle), reach * Math.sin(angle)],
+    };
+    const wide = cutSquare(pixels, around, side);
+    let found = null;
+    for (let quarters = 0; quarters < 4; quarters++) {
+      const row = await best(turn(wide, quarters));
+      if (row && !(found?.score >= row.score)) found = turnedBack(row, quarters, side, side);
+    }
+    if (!found) return null;
+    const square = squareOf(faceOf(fromSquare(found, around, side)).keypoints, facts.square);
+    const view = cutSquare(pixels, square, side);
+    const [plain, other] = [await best(view), await best(mirrorImage(view))];
+    if (!plain || !other) return null;
+    const { score, points: others } = mirrored(other);
+    const mean = { score: (plain.score + score) / 2, points: plain.points.map((point, i) => (point + others[i]) / 2) };
+    return faceOf(fromSquare(mean, square, side));
+  }
+
+  /** The faces and those of new rows, each looked at alone; as `findFaces` returns them. */
+  async function join(pixels, faces, rows) {
+    const joined = [...faces];
+    for (const row of rows) {
+      const face = await lookCloser(pixels, row);
+      if (face && !joined.some(({ box }) => overlaps(box, face.box, facts.overlap))) joined.push(face);
+    }
+    joined.sort((a, b) => widthOf(b) - widthOf(a));
+    return joined.filter((face) => widthOf(face) >= facts.beside * widthOf(joined[0])).slice(0, facts.most);
+  }
+
+  async function search(pixels, turns, { parts, least_score: leastScore }) {
     const scale = (parts * side) / Math.max(pixels.width, pixels.height);
     const [w, h] = [pixels.width, pixels.height].map((length) => Math.max(1, Math.floor(length * scale + 0.5)));
     const canvas = { width: Math.max(w, side), height: Math.max(h, side) };
@@ -226,12 +485,16 @@ export async function loadFaces(tf) {
       canvas.data.set(data.subarray(4 * row * w, 4 * (row + 1) * w), 4 * ((y + row) * canvas.width + x));
     }
     const found = [];
-    for (const top of starts(canvas.height, side)) {
-      for (const left of starts(canvas.width, side)) {
-        for (const { score, points } of decode(await run(canvas, left, top), leastScore)) {
-          const toPhoto = (p, i) =>
-            i % 2 ? ((p + top - y) * pixels.height) / h : ((p + left - x) * pixels.width) / w;
-          found.push({ score, points: points.map(toPhoto) });
+    for (const quarters of turns) {
+      const view = turn(canvas, quarters);
+      for (const top of starts(view.height, side)) {
+        for (const left of starts(view.width, side)) {
+          for (const { score, points } of decode(await run(view, left, top), leastScore)) {
+            const inView = { score, points: points.map((point, i) => point + (i % 2 ? top : left)) };
+            const row = turnedBack(inView, quarters, canvas.width, canvas.height);
+            const toPhoto = (p, i) => (i % 2 ? ((p - y) * pixels.height) / h : ((p - x) * pixels.width) / w);
+            found.push({ score, points: row.points.map(toPhoto) });
+          }
         }
       }
     }
@@ -239,25 +502,21 @@ export async function loadFaces(tf) {
   }
 
   /**
-   * The faces of a photo, the largest first.
+   * The faces of a photo at any roll, the largest first; not those much smaller, and not more than `facts.most`.
    *
    * @param {ImageData} pixels Any size; alpha is ignored.
    * @returns {Promise<Face[]>}
    */
   async function findFaces(pixels) {
-    for (const options of facts.searches) {
-      if (options.parts > 1 && options.parts * side > Math.max(pixels.width, pixels.height)) break;
-      const found = await search(pixels, options);
-      if (found.length) {
-        const pair = (points, i) => [points[4 + 2 * i], points[5 + 2 * i]];
-        return found
-          .map(({ score, points }) => ({
-            box: points.slice(0, 4),
-            score,
-            keypoints: Object.fromEntries(facts.keypoints.map((name, i) => [name, pair(points, i)])),
-          }))
-          .sort((a, b) => widthOf(b) - widthOf(a));
+    const longer = Math.max(pixels.width, pixels.height);
+    const searches = facts.searches.filter(({ parts }) => parts === 1 || parts * side <= longer);
+    for (const turns of [[0], [1, 2, 3]]) {
+      let faces = [];
+      for (const options of searches) {
+        faces = await join(pixels, faces, await search(pixels, turns, options));
+        if (faces.length && widthOf(faces[0]) * facts.beside >= (facts.sees * longer) / options.parts) break;
       }
+      if (faces.length) return faces;
     }
     return [];
   }
@@ -267,48 +526,28 @@ export async function loadFaces(tf) {
    *
    * @param {ImageData} pixels
    * @param {Face} face One that `findFaces` found there.
-   * @returns {Promise<ImageData>} Of the size that the models were trained on.
+   * @returns {ImageData} Of the size that the models were trained on.
    */
-  async function alignedCrop(pixels, face) {
-    const square = squareOf(face.keypoints);
-    const crop = cut(pixels, square, facts.crop);
-    const [again] = await findFaces(crop); // Seen as large as this, the keypoints are several times as exact.
-    if (!again) return crop;
-    const toPhoto = ([x, y]) => within(square, (2 * x) / crop.width - 1, (2 * y) / crop.height - 1);
-    const keypoints = Object.fromEntries(Object.entries(again.keypoints).map(([name, at]) => [name, toPhoto(at)]));
-    return cut(pixels, squareOf(keypoints), facts.crop);
-  }
-
-  const count = (faces) => faces.filter((face) => widthOf(face) >= facts.beside * widthOf(faces[0])).length;
+  const cut = (pixels, face) => cutSquare(pixels, squareOf(face.keypoints, facts.square), facts.crop);
 
   /**
-   * What a photo's faces mean for its verdict; null when all is well.
+   * Whether a picture is an aligned face already: square, with eyes and mouth where FFHQ has them.
    *
-   * @param {Face[]} faces From `findFaces`.
-   * @param {number} width Of the photo in pixels, as is `height`.
-   * @returns {'none'|'several'|'tiny'|'small'|null} small: the crop helps.
+   * @param {ImageData} pixels Without uniform borders.
+   * @param {Face} face One that `findFaces` found there.
    */
-  function situation(faces, width, height) {
-    if (!faces.length) return 'none';
-    if (count(faces) > 1) return 'several';
-    if (widthOf(faces[0]) < facts.tiny) return 'tiny';
-    if (widthOf(faces[0]) < facts.small * Math.min(width, height)) return 'small';
-    return null;
+  function isAligned({ width, height }, face) {
+    const { centre: [x, y], side: [u, v] } = squareOf(face.keypoints, facts.square);
+    const { centre, size, turn: most } = facts.aligned;
+    const ratio = (2 * Math.hypot(u, v)) / width;
+    return (
+      Math.abs(width - height) <= 1 &&
+      Math.max(Math.abs(x / width - 0.5), Math.abs(y / height - 0.5)) <= centre &&
+      ratio >= 1 / size &&
+      ratio <= size &&
+      Math.abs(degrees(v, u)) <= most
+    );
   }
 
-  /**
-   * One or two sentences on the situation for the person who chose the photo; null when all is well.
-   *
-   * @param {Face[]} faces From `findFaces`.
-   * @param {number} width Of the photo in pixels, as is `height`.
-   * @returns {string|null}
-   */
-  function advice(faces, width, height) {
-    const key = situation(faces, width, height);
-    if (!key) return null;
-    const values = { count: count(faces), pixels: faces.length ? Math.floor(widthOf(faces[0])) : 0 };
-    return facts.advice[key].replace(/{(\w+)}/g, (_, name) => values[name]);
-  }
-
-  return { findFaces, alignedCrop, situation, advice };
+  return { facts, trim: (pixels) => trim(pixels, facts.trim), findFaces, cut, isAligned };
 }

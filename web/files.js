@@ -1,37 +1,69 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '0468bdfcc1e0';
+self.VERSION = 'a4b15100ade4';
 self.FILES = {
   "app.js": {
-    "bytes": 8642,
-    "sha256": "7bd4edb30c558907a0ade3dcbc61e9795cc2c59728641c5c49a56dc0f40f18a4"
+    "bytes": 11668,
+    "sha256": "2bd328b8c2275bb1f45e6af747154b46ab220d7345a04f4af9ab2c47e9b0eedf"
   },
   "backends.js": {
-    "bytes": 4167,
-    "sha256": "d4eb99d2c64960eb5f1891bc6f3440a0a21908b7085d6ec6d775303ef2f678ea"
+    "bytes": 6591,
+    "sha256": "28f133c039028fec83f685d74b9582287054ccaf7ce8d7cc6c3808db360d1b07"
   },
   "camera.js": {
-    "bytes": 1546,
-    "sha256": "a9222ad353101c78267cb7e48c0ca384ef34b985918b17b8900b7f424f98b733"
+    "bytes": 2212,
+    "sha256": "4ef9e3dbbdee9a35a96b4562edfb393ed0270034d4fbbdf8a9bb1105d73a5603"
+  },
+  "card.js": {
+    "bytes": 1518,
+    "sha256": "a547bacaf93d223e254e93a527b0d41e05cc20928315e532428b91cd8adf7c6d"
   },
   "cards.js": {
-    "bytes": 6224,
-    "sha256": "4622f2112bbb3e79da79d43441c63838bc2b8cca15348ebd0d898eee0d05e419"
+    "bytes": 7991,
+    "sha256": "a7a3187343cfe6a7bcae803e7a78e63e20abaa8e7e4474ea9b1c47b90b66fb8e"
+  },
+  "chain.js": {
+    "bytes": 6927,
+    "sha256": "85675b96c354dab2120ef46886fcc049a62227dbd074eeecb933965b3e65e6d6"
   },
   "checked.js": {
-    "bytes": 2223,
-    "sha256": "89105da3a889319988db60129814c76aa0092d97a110b5fc9f20dbf47791ef26"
+    "bytes": 2633,
+    "sha256": "a8b5d31a589baa875490866b77a7d9679282c65e7ff95be7d7812638093272f2"
   },
   "concat.js": {
     "bytes": 1529,
     "sha256": "92b26927c6655271ee938880f619376f7bb0f9ef4fd32180c7a3dff90cd3855c"
   },
+  "detector.d.ts": {
+    "bytes": 5494,
+    "sha256": "ee360e3c52cb14b5b6ab2697e33301862ab149a3295f5c3ee3d1ba19896a4bb6"
+  },
   "detector.js": {
-    "bytes": 4849,
-    "sha256": "566e02d34b370f387aa81a3d21b93d28ea900bb81e5b9b48a2e85e5b70fa9382"
+    "bytes": 9209,
+    "sha256": "e32edd46b5ebee25c510bcda26730a3c9b63346f0e7c78dabf3c7e8f3cd60957"
+  },
+  "examples/astronaut.jpg": {
+    "bytes": 45960,
+    "sha256": "9c3e75527e61ffeff7ff7adba2178133a4bd576195adaf79891b04db85d2236d",
+    "later": true
+  },
+  "examples/drawing.jpg": {
+    "bytes": 10609,
+    "sha256": "8a0be2d790eeaa9cba14d4e09d197f05e048734f56992bcbcda10542836e9cdf",
+    "later": true
+  },
+  "examples/fake.jpg": {
+    "bytes": 53043,
+    "sha256": "63e288f5dbddabd89aa5de5ef75db61941df96ef1b885e50bf7bd9eab8158865",
+    "later": true
+  },
+  "examples/group.jpg": {
+    "bytes": 59179,
+    "sha256": "f98185916fc5a167d00a424b686183e0da457054803ef0c47a1947168ae0ecb6",
+    "later": true
   },
   "faces.js": {
-    "bytes": 13942,
-    "sha256": "76fbeb3d3ebed2986e6f9c24c2c5825e7946315bdb3d9a528aec15232a798ca0"
+    "bytes": 24417,
+    "sha256": "a30107bae685644170f4c7fcb68a4080c0fba291c9a986cb929e534cbd4028f0"
   },
   "icon.svg": {
     "bytes": 427,
@@ -49,21 +81,26 @@ self.FILES = {
     "bytes": 10310,
     "sha256": "c304088851aea6b6b5ced1c720aaaeb5118cf4b39391062f185882e0ae6f6bee"
   },
+  "incoming.js": {
+    "bytes": 4936,
+    "sha256": "5441f43885291dbec87bd3e2bd382bf21a4faa7f672f4b8117c11e41d26ab994"
+  },
   "index.html": {
-    "bytes": 5408,
-    "sha256": "45ac94f7b67c4b742778373d496a15bde157dcad06a6ab7be68b65377b462ab0"
+    "bytes": 6207,
+    "sha256": "003a29675e6aa8b703ef88ee7bf3f9ea594263d96e9e7d23c6133b9c5d9bcd78"
   },
   "manifest.webmanifest": {
     "bytes": 833,
     "sha256": "6adb2869ac1ed99728a16c2ffb8e5873ca38f41b84f2ea6a6a189eca866df7f0"
   },
   "model.js": {
-    "bytes": 3044,
-    "sha256": "64e627ffaffa6e76e4062bdc778e866c86722a6b3521a96a89bf22ff537be304"
+    "bytes": 4041,
+    "sha256": "625619bad6b71d647d8e8d36cb4542e58636eea4c3c8b78ca6fe55d76cb67e0e"
   },
   "models/custom/detector.json": {
-    "bytes": 35703,
-    "sha256": "93e4686bf4b77709906a3b9fd9ea07a75c05e2df1b2f62d09a91576cdfe4cc08"
+    "bytes": 35849,
+    "sha256": "feff6c07811109f8120de74cceaea9be21192ea26ec4f9ba3fe68e28951a77c8",
+    "later": true
   },
   "models/custom/group1-shard1of3.bin": {
     "bytes": 4194304,
@@ -82,11 +119,13 @@ self.FILES = {
   },
   "models/custom/model.json": {
     "bytes": 37759,
-    "sha256": "fd03e107c4b1ec5e45f37c352db1912e95762389799b1b516781734538a2aea1"
+    "sha256": "fd03e107c4b1ec5e45f37c352db1912e95762389799b1b516781734538a2aea1",
+    "later": true
   },
   "models/residual/detector.json": {
-    "bytes": 29550,
-    "sha256": "cc35fb9c0f353490560809a3450057e26a699f1379a7ab936ac69cbfae1b33d0"
+    "bytes": 29696,
+    "sha256": "83d79496049498c749b96877fb91eeba17a14267e44a67c3b1ec436b7f2441f7",
+    "later": true
   },
   "models/residual/group1-shard1of1.bin": {
     "bytes": 1041692,
@@ -95,11 +134,12 @@ self.FILES = {
   },
   "models/residual/model.json": {
     "bytes": 47638,
-    "sha256": "224d6c8dfc067b03e1297753ca36a623bff67e7e2c45c43c0e011b2124a41ce3"
+    "sha256": "224d6c8dfc067b03e1297753ca36a623bff67e7e2c45c43c0e011b2124a41ce3",
+    "later": true
   },
   "models/xception_tuned/detector.json": {
-    "bytes": 26952,
-    "sha256": "c36359d584a801a38129a8651d841e3fc8e37edb310e029ba9d0b6d12537919f"
+    "bytes": 27098,
+    "sha256": "4be9a18e8b5d079b331065a0bd95f258d2be73a8f77ce6f7fc91659ebc0ceac1"
   },
   "models/xception_tuned/group1-shard1of2.bin": {
     "bytes": 4194304,
@@ -114,12 +154,16 @@ self.FILES = {
     "sha256": "c02a05ca51d2372a073e529e0b8d72c3b5a188873dfd2135976ece253bbb9d25"
   },
   "models.json": {
-    "bytes": 62,
-    "sha256": "2a4b8d3a722d1968cc99dff7423553c6ec0d1754822ae71e5da8f72bffe8548b"
+    "bytes": 340,
+    "sha256": "223827421b1259cba1c646c974af5152773936543b9aed655df9bfdbf1108a0e"
   },
   "offline.js": {
-    "bytes": 2317,
-    "sha256": "4e43d4d0b2eda478f0b7a28a82d3c224186edffdb9248897f61b8c4d1bde135f"
+    "bytes": 2734,
+    "sha256": "a82b8ea37814f90ede9180083f51fe1d3c3f9eec1ab0c5ff0f5f3f25343921c2"
+  },
+  "package.json": {
+    "bytes": 597,
+    "sha256": "e32c2bc06a5c5251662e4a5e780b831fff7a04668c2c19018ca24557387ad8aa"
   },
   "photo.js": {
     "bytes": 8087,
@@ -130,8 +174,8 @@ self.FILES = {
     "sha256": "8edb1a4ff328e899c91eec43b4d4d0c0f6dcc5ddc60082e52f61ff86e382f5d9"
   },
   "style.css": {
-    "bytes": 5365,
-    "sha256": "27b6c787daf00031696a3cdf14f846c4c5f25db5eecf6094e2182a83dd3f069b"
+    "bytes": 6431,
+    "sha256": "3dceb3362770c01e7cdb167778c88f0271ca8cae3f1d16703394a45c2daf268e"
   },
   "tf.js": {
     "bytes": 286,
@@ -147,11 +191,19 @@ self.FILES = {
   },
   "vendor/face-check.json": {
     "bytes": 290,
-    "sha256": "c37271e67284be5b062bb1418c1a6cec26405e6110e387740c5f1c45b3416777"
+    "sha256": "f1ac3b46e5c58113ef1d82b27b563d5bf83d570097e0c05336120d52c823218f"
   },
   "vendor/faces.json": {
-    "bytes": 896,
-    "sha256": "d6a428cc55148b8f319acd3d8a4f54f227bdcc4b988844b2154f05479858daee"
+    "bytes": 1234,
+    "sha256": "fa6734ef7a7c20f299250926a36c6b94b2c6ea2fc5a9af4c73358be6b608ac34"
+  },
+  "vendor/fflate/index.js": {
+    "bytes": 33044,
+    "sha256": "462ef8041fc970e3615a20a9dd2b2e3047a073b2da729ef4f02b634bba8b7b83"
+  },
+  "vendor/fflate/packages.json": {
+    "bytes": 124,
+    "sha256": "4f7fd90542e8e2a97156c563e603a1b25291940b30aaed9a0c56ac9ce4631c98"
   },
   "vendor/packages.json": {
     "bytes": 944,
@@ -197,7 +249,7 @@ self.FILES = {
     "later": true
   },
   "worker.js": {
-    "bytes": 4115,
-    "sha256": "d5fd55adf4a6297ce3a9e4b9b7cd366ea30a1aa5018f449ada13ea6f8151493a"
+    "bytes": 4561,
+    "sha256": "a6f7bca458994fbc2bcfc513516399a76f458778c48ba7e811affe4f79a2c0f1"
   }
 };

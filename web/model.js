@@ -21,6 +21,7 @@ export function weightBytes(manifest) {
  */
 export async function fetchList(url) {
   const response = await fetch(url, { cache: 'no-cache' }).catch(() => null);
+  if (response) self.refuseNewer(url.split('/').at(-1), response);
   if (!response?.ok) {
     const reason = response ? `HTTP ${response.status}` : 'no connection';
     throw new Error(`The model is missing: ${url} (${reason}); reload the page or tell its owner.`);
@@ -64,3 +65,27 @@ export async function fetchModel(folder, files, onProgress = () => {}) {
 /** @returns {Promise<object>} TensorFlow.js' GraphModel, of what `fetchModel` returned. */
 export const buildModel = (tf, { json, weightSpecs, weightData }) =>
   tf.loadGraphModel(tf.io.fromMemory(tf.io.getModelArtifactsForJSONSync(json, weightSpecs, weightData)));
+
+/**
+ * @typedef {object} Output
+ * @property {number} pReal P(real), 0..1.
+ * @property {{data: Float32Array, width: number, height: number}|null} evidence The map, if the model draws one: rows of
+ *   0..1 over the picture, high where it speaks for "fake".
+ *
+ * @param {object} tf The model's own.
+ * @param {object} model From `buildModel`.
+ * @param {Float32Array} input size x size x 3, RGB 0..255.
+ * @returns {Promise<Output>}
+ */
+export async function predict(tf, model, input, size) {
+  const outputs = tf.tidy(() => [model.predict(tf.tensor4d(input, [1, size, size, 3]))].flat());
+  try {
+    const ofRank = (rank) => outputs.find((output) => output.rank === rank);
+    const [pReal] = await ofRank(2).data();
+    const map = ofRank(4);
+    const evidence = map ? { data: await map.data(), width: map.shape[2], height: map.shape[1] } : null;
+    return { pReal, evidence };
+  } finally {
+    tf.dispose(outputs);
+  }
+}

@@ -2,22 +2,33 @@
 
 const find = (id) => document.getElementById(id);
 
-const SHARED = 'shared'; // The cache where sw.js leaves shared photos.
+const SHARED = `shared ${new URL('./', import.meta.url)}`; // The cache where sw.js leaves shared photos.
 
-/** Store the page for offline use, and offer every later version. */
-export async function workOffline() {
+/**
+ * Store the page for offline use, and offer every later version.
+ *
+ * @param {() => void} outdated Called when another tab has taken a new version.
+ */
+export async function workOffline(outdated) {
   const { serviceWorker } = navigator;
   if (!serviceWorker) {
     find('offline').textContent = 'This browser, or a page without https, can not work offline.';
     return;
   }
+  let isMine = false; // Whether this tab asked for the new version.
   const offer = (waiting) => {
     find('update').hidden = false;
     find('take-over').onclick = () => {
-      serviceWorker.addEventListener('controllerchange', () => location.reload());
+      isMine = true;
       waiting.postMessage('take over');
     };
   };
+  let controller = serviceWorker.controller;
+  serviceWorker.addEventListener('controllerchange', () => {
+    if (isMine) location.reload();
+    else if (controller) outdated(); // Else it is the first worker, and of this version.
+    controller = serviceWorker.controller;
+  });
   try {
     const registration = await serviceWorker.register(new URL('sw.js', import.meta.url), { updateViaCache: 'none' });
     if (registration.waiting && serviceWorker.controller) offer(registration.waiting);

@@ -3,14 +3,18 @@
  *
  * files.js lists every file with its sha256; its VERSION is a hash of that list and names the cache. Any change
  * to any file makes another files.js, browsers then see another worker, and it waits until the page takes it over.
+ *
+ * Written by hand rather than with Workbox, which would need a bundler, and leaves the hard parts to its user: it deletes
+ * the old version's files under tabs that still run it, and knows no file that is checked, but stored only once it is used.
  */
 /* global FILES, VERSION, fetchChecked */
 importScripts('files.js', 'checked.js');
 
-const CACHE = `deepfacedetect-${VERSION}`;
-const SHARED = 'shared';
+const HERE = new URL('./', self.location).href; // Another copy of the page on this origin has caches of its own.
+const CACHES = `deepfacedetect ${HERE} `;
+const CACHE = CACHES + VERSION;
+const SHARED = `shared ${HERE}`;
 
-const HERE = new URL('./', self.location).href;
 const pathOf = (url) => (url.startsWith(HERE) ? url.slice(HERE.length).replace(/[?#].*/, '') || 'index.html' : null);
 
 /**
@@ -47,7 +51,7 @@ self.addEventListener('install', (event) => {
 self.addEventListener('activate', (event) => {
   const clean = async () => {
     for (const name of await caches.keys()) {
-      if (name.startsWith('deepfacedetect-') && name !== CACHE) await caches.delete(name);
+      if (name.startsWith(CACHES) && name !== CACHE) await caches.delete(name);
     }
     await self.clients.claim();
   };
@@ -62,7 +66,20 @@ async function answer(path, request) {
   const cached = request.cache !== 'reload' && (await (await caches.open(CACHE)).match(HERE + path));
   if (cached) return cached;
   const sources = request.cache === 'reload' ? network(path).slice(1) : network(path);
-  return store(path, sources).catch(() => fetch(request)); // Unchecked and unstored; the page checks the model itself.
+  try {
+    return await store(path, sources);
+  } catch {
+    if (await isOutdated()) return new Response('', { status: 409 }); // As checked.js knows it.
+    return fetch(request); // Unchecked and unstored; the page checks the model itself.
+  }
+}
+
+/** Whether the host has another version by now: its files are not for this one's page. */
+async function isOutdated() {
+  const response = await fetch(`${HERE}files.js`, { cache: 'no-cache' }).catch(() => null);
+  if (!response?.ok || (await response.text()).includes(`VERSION = '${VERSION}'`)) return false;
+  self.registration.update(); // So that the page offers it.
+  return true;
 }
 
 /** Photos that another app shares to this one (manifest.webmanifest); the page fetches and deletes them. */
@@ -70,7 +87,7 @@ async function receive(request) {
   const cache = await caches.open(SHARED);
   const files = (await request.formData()).getAll('photos');
   for (const [index, file] of files.entries()) {
-    await cache.put(`${HERE}${SHARED}/${index}/${encodeURIComponent(file.name)}`, new Response(file));
+    await cache.put(`${HERE}shared/${index}/${encodeURIComponent(file.name)}`, new Response(file));
   }
   return Response.redirect(`${HERE}?shared`, 303);
 }

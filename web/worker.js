@@ -1,30 +1,36 @@
 /**
- * The model, off the main thread: takes images, answers with P(real).
+ * The detector, off the main thread: takes images, answers with a verdict on each face.
  *
- * In:  {load: folder} once; then {id, call: 'classify', image: Blob|ImageBitmap},
- *      {id, call: 'advise'} for the photo before it, or {id, call: 'use', backend: 'auto'|'wasm'|'webgl'|'webgpu'}.
- * Out: {progress: {loaded, total}} in bytes, then {ready: {info}} or {failed: string};
- *      then {id, answer} or {id, error: string} for each call, in the order of the calls.
+ * In:  {load: folder} once; then {id, call: 'classify', image: Blob|ImageBitmap, file, asIs, thumbnail} or
+ *      {id, call: 'use', backend: 'auto'|'wasm'|'webgl'|'webgpu'}; {stop: id} for a call that nobody waits for any more.
+ * Out: {progress: {loaded, total}} in bytes, then {ready: info} or {failed: string};
+ *      then {id, answer} or {id, error: string, isDown} for each call, in the order of the calls; after isDown another
+ *      worker is needed. {backend} when a graphics card has failed.
  */
-import { choose, start } from './backends.js';
-import { loadFaces } from './faces.js';
-import { buildModel, fetchList, fetchModel } from './model.js';
+import { chooseable, start } from './backends.js';
+import { loadChain, pictureVerdict, rows as rowsOf, words } from './chain.js';
+import { buildModel, fetchList, fetchModel, predict } from './model.js';
 import { decode, outOfMemory, pixelsOf, resize } from './photo.js';
 
-let tf, info, model, faceCheck;
-let judged = null; // ImageData of the last photo, until it was asked about its faces.
+const GONE = 'The file can not be read any more: it was moved or changed. Choose it again.';
+
+let info, network, chain;
+const stopped = new Set(); // Ids of calls.
 
 async function load(folder) {
   // All at once: the weights are on their way while TensorFlow.js is still being fetched.
   const fetching = fetchDetector(folder);
   fetching.catch(() => {}); // Awaited below, after what may fail first.
-  tf = (await import('./tf.js')).default;
+  const { default: tf } = await import('./tf.js');
   await start(tf);
-  const loadingFaces = loadFaces(tf);
-  loadingFaces.catch(() => {});
-  model = await buildModel(tf, await fetching);
-  faceCheck = await loadingFaces;
-  return { info };
+  const loadingChain = loadChain(tf);
+  loadingChain.catch(() => {});
+  const model = await buildModel(tf, await fetching);
+  const { size } = info.input;
+  const onWasm = (input) => predict(tf, model, input, size);
+  network = chooseable(onWasm, folder, size, (backend) => postMessage({ backend }));
+  chain = await loadingChain;
+  return info;
 }
 
 async function fetchDetector(folder) {
@@ -32,59 +38,48 @@ async function fetchDetector(folder) {
   return fetchModel(folder, info.files, (progress) => postMessage({ progress }));
 }
 
-/**
- * @param {ImageData} pixels
- * @returns {Promise<{pReal: number, evidence: {data: Float32Array, width: number, height: number}|null}>} P(real),
- *   0..1, and the evidence map if the model draws one: rows of 0..1, high where the photo speaks for "fake".
- */
-async function look(pixels) {
-  const { size } = info.input;
-  const outputs = tf.tidy(() => [model.predict(tf.tensor4d(resize(pixels, size), [1, size, size, 3]))].flat());
-  const ofRank = (rank) => outputs.find((output) => output.rank === rank);
-  const [pReal] = await ofRank(2).data();
-  const map = ofRank(4);
-  const evidence = map ? { data: await map.data(), width: map.shape[2], height: map.shape[1] } : null;
-  tf.dispose(outputs);
-  return { pReal, evidence };
+/** Let messages in, and look whether this call was stopped. */
+async function checkpoint(id) {
+  await new Promise((resume) => setTimeout(resume));
+  if (stopped.has(id)) throw new Error('This was stopped.');
 }
 
-/**
- * @param {number} pReal
- * @returns {'fake'|'real'|'unsure'}
- */
-function labelOf(pReal) {
-  const { unsure, threshold, classes } = info;
-  if (unsure && pReal >= unsure.low && pReal < unsure.high) return 'unsure';
-  return classes[Number(pReal >= threshold)];
-}
-
-async function classify({ image }) {
-  judged = null;
-  const pixels = image instanceof Blob ? await decode(image, info.input) : pixelsOf(image);
+async function classify({ id, image, file, asIs, thumbnail }) {
   const from = performance.now();
-  const { pReal, evidence } = await look(pixels);
-  const milliseconds = performance.now() - from;
-  judged = pixels;
+  const pixels = image instanceof Blob ? await decode(image, info.input) : pixelsOf(image);
   const { width, height } = pixels;
-  return { pReal, label: labelOf(pReal), evidence, milliseconds, width, height };
+  const views = await chain.faceViews(pixels, asIs);
+  const outputs = [];
+  for (const view of views) {
+    await checkpoint(id);
+    outputs.push(await network.run(resize(view.pixels, info.input.size)));
+  }
+  const pReal = outputs.map((output) => output.pReal);
+  const rows = rowsOf(file, views, pReal, info, chain.facts);
+  const answer = {
+    verdict: pictureVerdict(rows),
+    words: words(rows, info, chain.facts),
+    faces: views.map(({ pixels }, i) => ({ ...rows[i], pixels, evidence: outputs[i].evidence })),
+    rows,
+    width,
+    height,
+    milliseconds: performance.now() - from,
+  };
+  return thumbnail ? { ...answer, thumbnail: await shrink(pixels, thumbnail) } : answer;
 }
 
-async function advise() {
-  const pixels = judged;
-  judged = null;
-  if (!pixels) return null;
-  const { width, height } = pixels;
-  const faces = await faceCheck.findFaces(pixels);
-  const sentence = faceCheck.advice(faces, width, height);
-  if (faceCheck.situation(faces, width, height) !== 'small') return sentence && { sentence };
-  const crop = await faceCheck.alignedCrop(pixels, faces[0]);
-  const { pReal } = await look(crop);
-  return { sentence, crop: { pReal, label: labelOf(pReal), pixels: crop } };
+/** @returns {Promise<Blob>} A JPEG whose longer side is at most so long. */
+async function shrink(pixels, side) {
+  const scale = Math.min(1, side / Math.max(pixels.width, pixels.height));
+  const [width, height] = [pixels.width, pixels.height].map((length) => Math.max(1, Math.round(length * scale)));
+  const small = await createImageBitmap(pixels, { resizeWidth: width, resizeHeight: height, resizeQuality: 'medium' });
+  const canvas = new OffscreenCanvas(width, height);
+  canvas.getContext('2d').drawImage(small, 0, 0);
+  small.close();
+  return canvas.convertToBlob({ type: 'image/jpeg', quality: 0.85 });
 }
 
-const use = ({ backend }) => choose(tf, async (pixels) => (await look(pixels)).pReal, info.input.size, backend);
-
-const CALLS = { classify, advise, use };
+const CALLS = { classify, use: ({ backend }) => network.choose(backend) };
 
 async function answer({ load: folder, id, call, ...options }) {
   if (folder) {
@@ -95,14 +90,20 @@ async function answer({ load: folder, id, call, ...options }) {
     return;
   }
   try {
-    postMessage({ id, answer: await CALLS[call](options) });
+    await checkpoint(id);
+    postMessage({ id, answer: await CALLS[call]({ id, ...options }) });
   } catch (error) {
-    postMessage({ id, error: (outOfMemory(error) ?? error).message });
+    const noMemory = outOfMemory(error); // WebAssembly that ran out of memory never works again.
+    const sentence = ['NotReadableError', 'NotFoundError'].includes(error.name) ? GONE : (noMemory ?? error).message;
+    postMessage({ id, error: sentence, isDown: Boolean(noMemory) });
+  } finally {
+    stopped.delete(id);
   }
 }
 
-let queue = Promise.resolve(); // One call at a time: a backend never changes under a running one.
+let queue = Promise.resolve(); // One call at a time.
 
 onmessage = ({ data }) => {
-  queue = queue.then(() => answer(data));
+  if (data.stop) stopped.add(data.stop);
+  else queue = queue.then(() => answer(data));
 };

@@ -255,7 +255,7 @@ def main() -> None:
     parser.add_argument("--web", type=Path, default=ROOT / "web", help="the page's folder")
     parser.add_argument("--rounds", type=int, default=7)
     args = parser.parse_args()
-    model = args.web / json.loads((args.web / "models.json").read_text())[0]
+    model = args.web / json.loads((args.web / "models.json").read_text())[0]["folder"]
     info = json.loads((model / "detector.json").read_text())
     size = info["input"]["size"]
     face = Image.fromarray(data.astronaut()).crop((140, 40, 310, 210)).resize((256, 256), Image.Resampling.BICUBIC)

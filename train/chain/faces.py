@@ -168,32 +168,26 @@ def _within(pixels: np.ndarray, colour: np.ndarray) -> tuple[int, int, int, int]
         """Of a line's pixels, those of another colour."""
         return float((np.abs((line - colour) @ BRIGHTNESS) > 1000 * facts["differs"]).mean())
 
-    def first(lines, least: float, few: int) -> int | None:
-        return next((index for index, line in zip(range(few), lines) if share(line) >= least), None)
+    def first(lines: np.ndarray, least: float) -> int | None:
+        return next((index for index, line in enumerate(lines) if share(line) >= least), None)
 
-    def edge(lines, count: int, start: int) -> int:
-        found = first(lines, facts["edge"], min(facts["ringing"] + 1, count - start))
-        return 0 if found is None else start + found
+    def border(quiet: int, lines: np.ndarray) -> int:
+        """How many lines a border has of which so many are quiet, from the lines behind those."""
+        found = first(lines[: facts["ringing"] + 1], facts["edge"]) if quiet else None
+        return 0 if found is None else quiet + found
 
-    few = facts["few"]
-    top = first(iter(pixels), few, height)
-    if top is None:
+    if (above := first(pixels, facts["few"])) is None:
         return whole
-    bottom = height - first(iter(pixels[::-1]), few, height)
-    columns = pixels[top:bottom].swapaxes(0, 1)
-    left = first(iter(columns), few, width)
-    if left is None:
+    below = first(pixels[::-1], facts["few"])
+    columns = pixels[above : height - below].swapaxes(0, 1)
+    if (before := first(columns, facts["few"])) is None:
         return whole
-    right = width - first(iter(columns[::-1]), few, width)
-    inner = pixels[top:bottom, left:right]
-    across = inner.swapaxes(0, 1)
-    box = (
-        edge(iter(across), width, left) if left else 0,
-        edge(iter(inner), height, top) if top else 0,
-        width - edge(iter(across[::-1]), width, width - right) if right < width else width,
-        height - edge(iter(inner[::-1]), height, height - bottom) if bottom < height else height,
-    )
-    return whole if min(box[2] - box[0], box[3] - box[1]) < facts["least"] else box
+    after = first(columns[::-1], facts["few"])
+    columns = columns[before : width - after]
+    rows = columns.swapaxes(0, 1)
+    left, top = border(before, columns), border(above, rows)
+    right, bottom = width - border(after, columns[::-1]), height - border(below, rows[::-1])
+    return whole if min(right - left, bottom - top) < facts["least"] else (left, top, right, bottom)
 
 
 def _join(pixels: np.ndarray, faces: list[Face], rows: list[np.ndarray]) -> list[Face]:

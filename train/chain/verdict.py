@@ -27,6 +27,7 @@ COLUMNS = (
 )
 NO_FACE = "no_face"
 WORST_FIRST = ("fake", "unsure", "real", NO_FACE)
+DIGITS = {"roll": 1, "p_real": 6}  # After the point in tables, the same in every place.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # What makes a spreadsheet take a cell for a formula.
 
 
@@ -110,7 +111,7 @@ def rows(file: str, views: list[FaceView], p_real: list[float], info: dict) -> l
                 face=view.face,
                 faces=view.faces,
                 box=view.box and list(view.box),
-                roll=view.roll and round(view.roll, 1),
+                roll=None if view.roll is None else round(view.roll, DIGITS["roll"]) + 0.0,  # No -0.0.
                 verdict=verdict,
                 p_real=p,
                 unsure=verdict == "unsure",
@@ -160,12 +161,14 @@ def to_csv(rows: list[dict]) -> bytes:
 
 def cells(row: dict) -> list[str]:
     """The cells of a row in a CSV table."""
-    return [_cell(row[column]) for column in COLUMNS]
+    return [_cell(column, row[column]) for column in COLUMNS]
 
 
-def _cell(value) -> str:
+def _cell(column: str, value) -> str:
     if value is None:
         return ""
+    if column in DIGITS:
+        return f"{value:.{DIGITS[column]}f}"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):

@@ -1,0 +1,115 @@
+/**
+ * What people bring: files, folders, zips, pictures from other tabs. Each picture is read when its turn comes.
+ *
+ * @typedef {object} Photo
+ * @property {string} name With its folders inside a folder or zip.
+ * @property {() => Promise<Blob|ImageBitmap>} read Rejects with a sentence for a person.
+ *
+ * @typedef {object} Brought
+ * @property {Photo[]} photos
+ * @property {number} leftOut How many files of folders and zips were no pictures.
+ */
+
+const PICTURE = /\.(jpe?g|jfif|png|webp|gif|avif|heic|heif|bmp|tiff?)$/i; // Some of these get a sentence of their own.
+const HIDDEN = /(^|\/)(\.|__MACOSX\/)/; // What macOS adds to folders and zips.
+
+const MAX_ZIP_BYTES = 1e9;
+const ODD_ZIP = 'The zip is damaged, cut off or packed in a rare way; pack the pictures again.';
+const ONLY_ADDRESS =
+  'The browser gave only the address of that picture, and this page fetches nothing from elsewhere; ' +
+  'copy the picture and paste it here, or save it and choose the file.';
+
+const isPicture = (name) => PICTURE.test(name) && !HIDDEN.test(name);
+
+/**
+ * @param {Iterable<File>} files As chosen or pasted.
+ * @returns {Promise<Brought>}
+ */
+export async function fromFiles(files) {
+  const all = { photos: [], leftOut: 0 };
+  for (const file of files) {
+    const { photos, leftOut } = (await isZip(file)) ? await fromZip(file) : { photos: [photoOf(file)], leftOut: 0 };
+    all.photos.push(...photos);
+    all.leftOut += leftOut;
+  }
+  return all;
+}
+
+/**
+ * @param {DataTransfer} transfer Of a drop or a paste; readable only while its event is handled, so what must be asked
+ *   of it is asked before anything is awaited.
+ * @returns {Promise<Brought>}
+ * @throws {Error} In a sentence: there is a picture, but no more than its address.
+ */
+export async function fromTransfer(transfer) {
+  const files = [...transfer.items].filter(({ kind }) => kind === 'file');
+  const brought = files.map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile()).filter(Boolean);
+  const hasAddress = /<img\b/i.test(transfer.getData('text/html')) || transfer.types.includes('text/uri-list');
+  if (!brought.length && hasAddress) throw new Error(ONLY_ADDRESS);
+
+  const single = [];
+  const inFolders = [];
+  for (const item of brought) {
+    if (item instanceof File) single.push(item);
+    else if (item.isFile) single.push(await fileOf(item));
+    else inFolders.push(...(await filesBelow(item)));
+  }
+  const pictures = inFolders.filter(({ name }) => isPicture(name));
+  const { photos, leftOut } = await fromFiles(single);
+  return { photos: [...photos, ...pictures], leftOut: leftOut + inFolders.length - pictures.length };
+}
+
+const photoOf = (file) => ({ name: file.name, read: async () => file });
+
+const fileOf = (entry) => new Promise((resolve, reject) => entry.file(resolve, reject));
+
+/** @returns {Promise<Photo[]>} Every file of a folder and its folders, by name. */
+async function filesBelow(folder) {
+  const reader = folder.createReader();
+  const entries = [];
+  for (let some = null; some?.length !== 0; entries.push(...some)) {
+    some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // A hundred at most.
+  }
+  entries.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+  const found = [];
+  for (const entry of entries) {
+    if (entry.isDirectory) found.push(...(await filesBelow(entry)));
+    else found.push({ name: entry.fullPath.replace(/^\//, ''), read: () => fileOf(entry) });
+  }
+  return found;
+}
+
+async function isZip(file) {
+  const start = new Uint8Array(await file.slice(0, 4).arrayBuffer().catch(() => new ArrayBuffer(0)));
+  return ['PK\x03\x04', 'PK\x05\x06'].includes(String.fromCharCode(...start)); // With entries; without any.
+}
+
+/** @param {File} file A zip. One that can't be read is a photo that says so. */
+async function fromZip(file) {
+  const refuse = (sentence) => ({ photos: [{ name: file.name, read: () => Promise.reject(new Error(sentence)) }], leftOut: 0 });
+  if (file.size > MAX_ZIP_BYTES) return refuse(`The zip has more than ${MAX_ZIP_BYTES / 1e9} GB; split it.`);
+  const entries = [];
+  let unzip;
+  try {
+    await import('./vendor/fflate/index.js');
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    unzip = (filter) => self.fflate.unzipSync(bytes, { filter });
+    unzip((entry) => entries.push(entry) && false); // Lists, and unpacks nothing.
+  } catch {
+    return refuse(ODD_ZIP);
+  }
+  const files = entries.filter(({ name }) => !name.endsWith('/'));
+  const pictures = files.filter(({ name }) => isPicture(name));
+  if (!pictures.length) return refuse('There is no picture in this zip.');
+  const photos = pictures.map(({ name }) => ({
+    name: `${file.name}/${name}`,
+    async read() {
+      try {
+        return new File([unzip((entry) => entry.name === name)[name]], name);
+      } catch {
+        throw new Error(ODD_ZIP);
+      }
+    },
+  }));
+  return { photos, leftOut: files.length - pictures.length };
+}
