@@ -38,7 +38,6 @@ COPIES = {
         NODE / "@tensorflow/tfjs-backend-webgpu/dist/tf-backend-webgpu.es2017.min.js",
         CHAIN / "faces.json",
     ],
-    ROOT / "web/vendor/pngjs": [NODE / "pngjs/browser.js"],
     ROOT / "web/vendor/fflate": [NODE / "fflate/umd/index.js"],
     CHAIN: [BLAZEFACE],
 }

@@ -47,7 +47,7 @@ def test_detector_json_carries_every_fact(trained, tmp_path):
     assert info["classes"] == ["fake", "real"] and info["words"].keys() == {"fake", "real", "unsure"}
     assert info["input"] == {
         "channels": "RGB", "range": [0, 255], "size": 224, "resize": "bilinear", "scale": 1 / 255,
-        "formats": list(read.FORMATS), "max_pixels": read.MAX_PIXELS,
+        "formats": list(read.FORMATS), "max_pixels": read.MAX_PIXELS, "max_bytes": read.MAX_BYTES,
     }  # fmt: skip
     assert info["threshold"] == run.read_json(trained, "metrics.json")["threshold"]
     assert info["metrics"] == run.read_json(trained, "metrics.json")["splits"]
@@ -155,9 +155,9 @@ def test_a_run_without_test_figures_is_refused_and_nothing_is_replaced(tiny, tmp
 
 
 @pytest.mark.parametrize("mirror", [False, True])
-def test_a_joined_network_is_not_quantized_and_the_sentence_says_what_to_do(tiny, tmp_path, capsys, mirror):
-    member = run.load_model(tiny)
-    model = models.ensemble([models.mirrored(member)] if mirror else [member, keras.models.clone_model(member)])
+def test_a_joined_network_is_not_quantized_and_the_sentence_says_what_to_do(tmp_path, capsys, mirror):
+    members = [models.mirrored(models.custom((2,), 2))] if mirror else [models.custom((2,), 2), models.custom((3,), 2)]
+    model = models.ensemble(members)
     (tmp_path / "joined").mkdir()
     run.save_model(model, tmp_path / "joined" / run.MODEL)
     assert export.main(["quantize", str(tmp_path / "joined"), "--out", str(tmp_path / "out")]) == 2

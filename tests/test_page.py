@@ -537,7 +537,7 @@ JPEG = encode(draw(300, 300), "JPEG")
 PNG = encode(draw(300, 300), "PNG")
 WEBP = encode(draw(300, 300), "WEBP")
 DAMAGED = "The picture is damaged or cut off; save it again and retry."
-NO_PICTURE = "This is not a JPEG, PNG or WebP picture; choose one of those."
+NO_PICTURE = "This is not a JPEG, PNG, WebP, GIF or AVIF picture; choose one of those."
 
 
 @pytest.mark.parametrize(
@@ -560,19 +560,19 @@ def test_a_file_that_can_t_be_judged_gets_a_sentence(page, name, content, senten
 
 
 def test_a_file_with_too_many_bytes_is_refused(page, tmp_path):
-    (tmp_path / "heavy.jpg").write_bytes(JPEG + bytes(51_000_000))
+    (tmp_path / "heavy.jpg").write_bytes(JPEG + bytes(26_000_000))
     page.set_input_files("#file", tmp_path / "heavy.jpg")
-    page.wait_for_selector("#status.error:text-is('heavy.jpg: The file has 51 MB; choose one below 50 MB.')")
+    page.wait_for_selector("#status.error:text-is('heavy.jpg: The file has 26.0 MB; choose one of at most 25 MB.')")
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
 def test_too_many_pixels_are_refused_from_the_header_alone(page, format):
-    large = encode(Image.new("L", (5001, 5000)), format)
-    assert 5001 * 5000 > MAX_PIXELS
+    large = encode(Image.new("L", (8001, 6250)), format)
+    assert 8001 * 6250 > MAX_PIXELS
     # Cut off behind the header: nothing is left that a decoder could unpack.
     page.set_input_files("#file", file("large", large[:700]))
     page.wait_for_selector(
-        "#status.error:text-is('large: The picture has 5001 x 5000 pixels; make it smaller than 25 megapixels.')"
+        "#status.error:text-is('large: The picture has 8001 x 6250 pixels; make it smaller than 50 megapixels.')"
     )
 
 
