@@ -34,7 +34,7 @@ def verdict_card(judgement: Judgement, info: dict) -> str:
     calibrated = "Calibrated on the validation images" if "temperature" in info else "Not calibrated"
     notes = [answer["scope"]]
     if answer["verdict"] == NO_FACE:
-        notes.insert(0, faces[0]["advice"])
+        notes.insert(0, faces[0]["advice"].removeprefix(answer["words"]).strip())
     else:
         notes.append(f"{calibrated}. A score is evidence, not proof: never accuse anyone on it alone.")
     # The cards follow outside of what is read out by itself; so each face is said here too.

@@ -585,7 +585,7 @@ def test_the_readme_is_a_space_s_card():
     card = SpaceCard.load(README).data
     pins = dict(re.findall(r"^([\w-]+)==(\S+)", (ROOT / "space/requirements.txt").read_text(), re.MULTILINE))
     assert (card.sdk, card.sdk_version, card.app_file) == ("gradio", pins["gradio"], "app.py")
-    assert card.python_version == "3.11" and card.license == "mit"
+    assert card.python_version == "3.11" and card.license == "cc-by-nc-sa-4.0"
     assert len(card.short_description) <= 60 and card.emoji and "deepfake-detection" in card.tags
     colours = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
     assert {card.colorFrom, card.colorTo} <= colours
