@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = 'a4b15100ade4';
+self.VERSION = '76ddfc73b734';
 self.FILES = {
   "app.js": {
     "bytes": 11668,
@@ -8,6 +8,10 @@ self.FILES = {
   "backends.js": {
     "bytes": 6591,
     "sha256": "28f133c039028fec83f685d74b9582287054ccaf7ce8d7cc6c3808db360d1b07"
+  },
+  "bytes.js": {
+    "bytes": 2888,
+    "sha256": "b26dd98bbb92f51855970986325cabb18922804a8413ac5def43b09ea96b29ce"
   },
   "camera.js": {
     "bytes": 2212,
@@ -65,6 +69,10 @@ self.FILES = {
     "bytes": 24417,
     "sha256": "a30107bae685644170f4c7fcb68a4080c0fba291c9a986cb929e534cbd4028f0"
   },
+  "gif.js": {
+    "bytes": 4290,
+    "sha256": "9ac578e90de0c3b0e53ee34ec1e6c28cecb3a155367c69a83d4f07df1cc29e55"
+  },
   "icon.svg": {
     "bytes": 427,
     "sha256": "9448b968950e647224aff0c61eec73e9e6668ebc3e09db9874cf58cda1168e13"
@@ -98,8 +106,8 @@ self.FILES = {
     "sha256": "625619bad6b71d647d8e8d36cb4542e58636eea4c3c8b78ca6fe55d76cb67e0e"
   },
   "models/custom/detector.json": {
-    "bytes": 35849,
-    "sha256": "feff6c07811109f8120de74cceaea9be21192ea26ec4f9ba3fe68e28951a77c8",
+    "bytes": 35876,
+    "sha256": "e8108a447ee777fd7c9e95d3a43681a312b9fdec8c7459c17bf8275286ade7a6",
     "later": true
   },
   "models/custom/group1-shard1of3.bin": {
@@ -123,8 +131,8 @@ self.FILES = {
     "later": true
   },
   "models/residual/detector.json": {
-    "bytes": 29696,
-    "sha256": "83d79496049498c749b96877fb91eeba17a14267e44a67c3b1ec436b7f2441f7",
+    "bytes": 29723,
+    "sha256": "ab5140dc21251eb40b770ef1e39e79be4ffa1a23880e12e4b3af5c1a1e573902",
     "later": true
   },
   "models/residual/group1-shard1of1.bin": {
@@ -138,8 +146,8 @@ self.FILES = {
     "later": true
   },
   "models/xception_tuned/detector.json": {
-    "bytes": 27098,
-    "sha256": "4be9a18e8b5d079b331065a0bd95f258d2be73a8f77ce6f7fc91659ebc0ceac1"
+    "bytes": 27125,
+    "sha256": "2e48f8372284a5532ac9c4200eab437adb2cf882b1892caeff020f0498858351"
   },
   "models/xception_tuned/group1-shard1of2.bin": {
     "bytes": 4194304,
@@ -166,12 +174,12 @@ self.FILES = {
     "sha256": "e32c2bc06a5c5251662e4a5e780b831fff7a04668c2c19018ca24557387ad8aa"
   },
   "photo.js": {
-    "bytes": 8087,
-    "sha256": "5d5015cbffb3a1eeccc17ca879ce3acf4f0b2a61f963def2c5a6741a9cc76875"
+    "bytes": 16573,
+    "sha256": "5d74311ea59fb31d886768f4ebf57cc2232f13ae607da6ec5dfbc37d6896fcb2"
   },
   "png.js": {
-    "bytes": 2840,
-    "sha256": "8edb1a4ff328e899c91eec43b4d4d0c0f6dcc5ddc60082e52f61ff86e382f5d9"
+    "bytes": 8947,
+    "sha256": "8f1db39e4e186834b5f21590b5d310c4bf47dd8bbb7e9649df3c79a108274e05"
   },
   "style.css": {
     "bytes": 6431,
@@ -208,14 +216,6 @@ self.FILES = {
   "vendor/packages.json": {
     "bytes": 944,
     "sha256": "f9e74e80b0c1de69bd3adbe94cacede8f0cb9d93660970fb8d4dbed7c6e22b85"
-  },
-  "vendor/pngjs/browser.js": {
-    "bytes": 572711,
-    "sha256": "e21b88288e3df098f476bb3c4d1e8900d3780572e1802c8e301e38674d527f51"
-  },
-  "vendor/pngjs/packages.json": {
-    "bytes": 120,
-    "sha256": "9160c44a40192521d7c4fde1dee64603a073ee7873fcad23f210da7a5f9e83b9"
   },
   "vendor/tf-backend-wasm.es2017.min.js": {
     "bytes": 144402,
