@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = 'b8ac0f90dbbe';
+self.VERSION = '76ddfc73b734';
 self.FILES = {
   "app.js": {
     "bytes": 11668,
@@ -94,8 +94,8 @@ self.FILES = {
     "sha256": "5441f43885291dbec87bd3e2bd382bf21a4faa7f672f4b8117c11e41d26ab994"
   },
   "index.html": {
-    "bytes": 6389,
-    "sha256": "9a77507ef92ee7127cd477f594f5c591b5bc19f690e711e29253adb4390572cb"
+    "bytes": 6207,
+    "sha256": "003a29675e6aa8b703ef88ee7bf3f9ea594263d96e9e7d23c6133b9c5d9bcd78"
   },
   "manifest.webmanifest": {
     "bytes": 833,
@@ -170,8 +170,8 @@ self.FILES = {
     "sha256": "a82b8ea37814f90ede9180083f51fe1d3c3f9eec1ab0c5ff0f5f3f25343921c2"
   },
   "package.json": {
-    "bytes": 618,
-    "sha256": "aff33c341a3b73605ab0b5f6c72156b7b5d5175b7f62ab95e234df192e7f8ffe"
+    "bytes": 597,
+    "sha256": "e32c2bc06a5c5251662e4a5e780b831fff7a04668c2c19018ca24557387ad8aa"
   },
   "photo.js": {
     "bytes": 16573,
