@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("run", type=Path, nargs="+", help="the first becomes the repository's model, the others folders")
     p.add_argument("--repo", required=True, metavar="OWNER/NAME", help="made when missing; what it holds is replaced")
     p.add_argument("--private", action="store_true", help="make the repository private")
+    p.add_argument("--replace", action="store_true", help="replace also what another program put there")
     p.add_argument("--revision", metavar="BRANCH", help="branch to push to, made when missing (default: main)")
     p.add_argument("--create-pr", action="store_true", help="open a pull request instead of changing the branch")
     p.add_argument("--dry-run", action="store_true", help="only list the files; uses no network")

@@ -11,15 +11,7 @@ import numpy as np
 from huggingface_hub import EvalResult, ModelCard, ModelCardData, hf_hub_url
 from scipy.stats import binomtest
 
-DATASET = "xhlulu/140k-real-and-fake-faces"  # On Kaggle; its real half is FFHQ.
-LICENSE = "cc-by-nc-sa-4.0"  # FFHQ's: the weights are made from its photos.
-EXTRAS = {  # Further sources by the name of their folder: what they are, and whose rights bind.
-    "portraits-600": "Its real portraits are those of CIPLAB's [Real and Fake Face Detection]"
-    "(https://www.kaggle.com/datasets/ciplab/real-and-fake-face-detection), the real part only, taken as for research "
-    "alone; its fakes were made with MobileStyleGAN ([random-face](https://pypi.org/project/random-face/), Apache-2.0, "
-    "learnt from a StyleGAN2 of FFHQ). Both classes went through one chain of resizing and JPEG. The photographers "
-    "are others than FFHQ's.",
-}
+LICENSE = "cc-by-nc-sa-4.0"  # Of the weights that this project passes on, whatever their images' own is.
 SPLITS = {"train": "training", "valid": "validation", "test": "test"}  # As people call them.
 
 
@@ -33,7 +25,7 @@ def model_card(
         repo: OWNER/NAME.
         revision: branch that the loading lines name.
         folder: where in the repository the run's files are, "" for the top, else with a slash at the end.
-        plots: the plots' names in the folder ``plots``, shown in the card.
+        plots: the plots' names in the folder ``run/plots``, shown in the card.
         others: folders of the further runs beside it.
     """
     sections = [
@@ -43,7 +35,7 @@ def model_card(
         data(info["provenance"]),
         figures(info),
         other_sources(info.get("extra")),
-        "\n".join(f"![{Path(name).stem}](plots/{name})" for name in plots),
+        "\n".join(f"![{Path(name).stem}](run/plots/{name})" for name in plots),
         robustness(info.get("robustness")),
         failures(info),
         contents(),
@@ -79,7 +71,6 @@ def metadata(info: dict) -> ModelCardData:
         pipeline_tag="image-classification",
         license=LICENSE,
         tags=["deepfake-detection", "face", "stylegan", "tensorflow.js"],
-        datasets=[DATASET],
         metrics=["accuracy", "roc_auc"],
         model_name=info["name"],
         eval_results=results,
@@ -117,7 +108,7 @@ def purpose(info: dict) -> str:
         "",
         "**A score is evidence, not proof.** Never accuse anyone on it alone: its error rate is below. It is not for "
         "moderation, identification, law enforcement or any decision about a person, and not for commercial use "
-        "(see the licence of its training data).",
+        "(see its licence).",
     ]
     if unsure := info.get("unsure"):
         lines += [
@@ -131,8 +122,11 @@ def purpose(info: dict) -> str:
 
 def loading(info: dict, repo: str, revision: str, folder: str) -> str:
     """How to load it: two lines of Python after the imports, three of JavaScript."""
-    options = "" if revision == "main" else f', revision="{revision}"'
     outputs = "p_real, evidence" if info["evidence"] else "p_real"
+    imported, source = "", f'"hf://{repo}"'
+    if folder or revision != "main":  # Keras takes neither.
+        imported = "\nfrom huggingface_hub import snapshot_download"
+        source = f'snapshot_download("{repo}", revision="{revision}") + "/{folder}"'
     evidence = (
         " `evidence`, (1, rows, columns, 1), is from 0 to 1 and high where the photo speaks for a fake (Grad-CAM)."
         if info["evidence"]
@@ -144,11 +138,10 @@ In Python, with the packages `keras`, `tensorflow`, `pillow` and `huggingface_hu
 
 ```python
 import keras
-import numpy as np
-from huggingface_hub import hf_hub_download
+import numpy as np{imported}
 from PIL import Image
 
-model = keras.saving.load_model(hf_hub_download("{repo}", "{folder}model.keras"{options}), safe_mode=True)
+model = keras.saving.load_model({source})
 {outputs} = model.predict(np.asarray(Image.open("photo.png").convert("RGB"), "float32")[None])
 ```
 
@@ -177,7 +170,6 @@ def data(provenance: dict) -> str:
     ]
     options = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in provenance["options"].items())
     versions = ", ".join(f"{name} {version}" for name, version in provenance["versions"].items())
-    extras = "".join(f"\n`{name}`: {EXTRAS[name]}\n" for name in dataset["names"] if name in EXTRAS)
     return f"""## Training data
 
 This model learnt from the images in {", ".join(f"`{name}`" for name in dataset["names"])}
@@ -187,12 +179,44 @@ This model learnt from the images in {", ".join(f"`{name}`" for name in dataset[
 | --- | ---: | ---: |
 {chr(10).join(rows)}
 
-The project is made for the Kaggle set [{DATASET}](https://www.kaggle.com/datasets/{DATASET}). Its real faces are from
-[FFHQ](https://github.com/NVlabs/ffhq-dataset) (NVIDIA, collected from Flickr), which is under
-[CC BY-NC-SA 4.0](https://creativecommons.org/licenses/by-nc-sa/4.0/); its fakes were made by StyleGAN, itself trained
-on FFHQ. The weights are passed on under the same licence, the project's code under MIT.
-{extras}
-Trained with {options}; {versions}."""
+{sources(dataset)}
+
+The weights are passed on under [CC BY-NC-SA 4.0](https://creativecommons.org/licenses/by-nc-sa/4.0/), the project's
+code under MIT.
+
+{origin(provenance)}Trained with {options}; {versions}."""
+
+
+def sources(dataset: dict) -> str:
+    """Where the images are from and whose rights bind, as ``dataset["sources"]``, {name: text}, states it."""
+    stated = dataset.get("sources", {})
+    parts = [f"`{name}`: {stated[name]}" for name in dataset["names"] if name in stated]
+    if missing := [f"`{name}`" for name in dataset["names"] if name not in stated]:
+        parts.append(
+            f"Where the images of {', '.join(missing)} are from, and under which licence, is not stated. Whoever passes "
+            "this model on must find out first."
+        )
+    return "\n\n".join(parts)
+
+
+def origin(provenance: dict) -> str:
+    """What it started from, whose answers it learnt and what it is joined from; "" for a training from scratch."""
+    lines = []
+    start, teacher = provenance.get("start"), provenance.get("teacher")
+    if start == "imagenet":
+        lines.append("It started from weights that Keras' authors trained on ImageNet.")
+    elif start:
+        lines.append(f"It started from the weights in `{start['file']}` (sha256 `{start['sha256']}`).")
+    if teacher:
+        lines.append(f"It learnt the answers of another network, `{teacher['model']}` (weights `{teacher['weights']}`).")
+    if members := provenance.get("members"):
+        lines.append(f"It joins {len(members)} network{'s' * (len(members) > 1)}:")
+        lines += [
+            f"- `{member['model']}`, of images in {', '.join(f'`{name}`' for name in member['dataset']['names'])} "
+            f"(fingerprint sha256 `{member['dataset']['sha256']}`). {origin(member).strip()}".rstrip()
+            for member in members
+        ]
+    return "".join(f"{line}\n" for line in lines) + "\n" * bool(lines)
 
 
 def figures(info: dict) -> str:
@@ -297,7 +321,6 @@ def failures(info: dict) -> str:
     [(split, of_split), *_] = ordered(info["metrics"])
     (fake_right, fake_wrong), (real_wrong, real_right) = of_split["at_threshold"]["confusion_matrix"]
     measured = "; how much is in the table above" if "robustness" in info else "; how much was not measured"
-    generators = "StyleGAN" + " and MobileStyleGAN" * ("portraits-600" in info["provenance"]["dataset"]["names"])
     missed = {
         name: 1 - found["accuracy"]["fake"]
         for name, found in info.get("extra", {}).items()
@@ -311,12 +334,11 @@ def failures(info: dict) -> str:
 
 - On the {SPLITS[split]} split it called {real_wrong} of {real_wrong + real_right} real photos fake, and {fake_wrong} of
   {fake_wrong + fake_right} fakes real.
-- It has seen fakes of {generators} only. {elsewhere}How it does on diffusion models, face swaps and retouching was not
+- It has seen fakes of StyleGAN's family only. {elsewhere}How it does on diffusion models, face swaps and retouching was not
   measured; do not expect it to work there.
 - It answers for any picture. Without one large, upright, centred face, as in FFHQ, the number means nothing.
 - Shrinking, sharpening, screenshots and messengers' compression change the traces that it looks for{measured}.
-- FFHQ's faces come from Flickr and share its biases in age, ethnicity and picture quality. Error rates by group were
-  not measured."""
+- Its training photos' biases in age, ethnicity and picture quality are its own. Error rates by group were not measured."""
 
 
 def contents() -> str:
@@ -324,8 +346,9 @@ def contents() -> str:
 
 | file | content |
 | --- | --- |
-| `model.keras` | the network for Keras 3, pixels to P(real) |
+| `config.json`, `metadata.json`, `model.weights.h5` | the network for Keras 3, pixels to P(real) |
+| `model.tflite` | the same for LiteRT, pixels of the network's own size to P(real) |
 | `tfjs/` | the same for TensorFlow.js, with its own `detector.json` |
-| `detector.json` | classes, input, threshold, figures, origin, sha256 of the model file |
-| `config.json`, `metrics.json`, `history.csv`, `plots/` | options, figures and curves of the training |
+| `detector.json` | classes, input, threshold, figures, origin, sha256 of the model files |
+| `run/` | options, figures and curves of the training |
 | `SHA256SUMS` | sha256 of every file (at the top of the repository): `sha256sum --check SHA256SUMS` |"""

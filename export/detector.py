@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from train import run
-from train.chain.read import FORMATS, MAX_PIXELS
+from train.chain.read import FORMATS, MAX_BYTES, MAX_PIXELS
 from train.spec import CLASS_NAMES, RESIZE, SCALE, SCOPE, WORDS
 
 DETECTOR = "detector.json"
@@ -57,6 +57,7 @@ def describe(facts: dict, precision: str, folder: Path, model: keras.Model) -> d
             "scale": SCALE,
             "formats": list(FORMATS),
             "max_pixels": MAX_PIXELS,
+            "max_bytes": MAX_BYTES,
         },
         "threshold": facts["threshold"],
         "unsure": facts["unsure"],

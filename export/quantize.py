@@ -19,7 +19,7 @@ import numpy as np
 from tensorflowjs.quantization import dequantize_weights, quantize_weights
 
 from export.fold import equalize, folded, is_large
-from train import run
+from train import leaks, models, run
 
 SCALE_BITS = 16  # With a level of 8 bits as many as float32 has: 24.
 
@@ -28,17 +28,22 @@ def quantize(args: argparse.Namespace) -> None:
     """Write the rounded network, the configuration and the history to ``args.out``.
 
     Raises:
-        run.RunError: ``args.run`` holds no finished network, or ``args.out`` exists.
+        run.RunError: ``args.run`` holds no finished network, or one joined from others, or ``args.out`` exists.
     """
     out = Path(args.out)
     if out.exists():
         raise run.RunError(f"{out} exists; choose another --out.")
-    model = rounded(run.load_model(args.run))
+    network = run.load_model(args.run)
+    if any(isinstance(layer, keras.Model) and models.input_size(layer) for layer in network.layers):
+        raise run.RunError(f"{args.run} joins networks or sees the mirror image too; quantize its members and join those.")
+    model = rounded(network)
     out.mkdir(parents=True)
     run.save_model(model, out / run.MODEL)
     deflate(out / run.MODEL)
     run.write_json(out / run.CONFIG, run.read_json(args.run, run.CONFIG) | {"weights": "rounded to uint8"})
-    shutil.copy(args.run / run.HISTORY, out)
+    for name in (run.HISTORY, leaks.LEARNT):
+        if (args.run / name).exists():
+            shutil.copy(args.run / name, out)
     print(f"{out / run.MODEL}: {(out / run.MODEL).stat().st_size / 1e6:.1f} MB")
 
 

@@ -20,7 +20,7 @@ from playwright.sync_api import Error, sync_playwright
 from tqdm import tqdm
 
 from train import run
-from train.chain.read import read_photo
+from train.chain.read import PhotoError, read_photo
 from train.predict import expand
 
 ROOT = Path(__file__).parent.parent
@@ -44,7 +44,7 @@ def verify(args: argparse.Namespace) -> None:
 
     Raises:
         run.RunError: the run holds no finished network.
-        VerifyError: there are no files, no exported model, no Chromium, or a difference exceeds ``args.bound``.
+        VerifyError: there are no files, one can't be read, no exported model, no Chromium, or a difference exceeds ``args.bound``.
     """
     files = expand([args.data])
     if not (args.model / "model.json").exists():
@@ -52,8 +52,13 @@ def verify(args: argparse.Namespace) -> None:
     if not files:
         raise VerifyError(f"{args.data}: no images in it.")
     model = run.load_model(args.run)
-    pixels = (read_photo(path)[None].astype("float32") for path in tqdm(files, "Keras"))
-    keras = [float(model.predict_on_batch(batch)[0, 0]) for batch in pixels]
+    keras = []
+    for path in tqdm(files, "Keras"):
+        try:
+            pixels = read_photo(path)[None].astype("float32")
+        except PhotoError as error:
+            raise VerifyError(f"{path}: {error} Take it out of {args.data}.") from None
+        keras.append(float(model.predict_on_batch(pixels)[0, 0]))
     browser = list(tqdm(judge(args.model, files), "Chromium", len(files)))
     differences = np.abs(np.array(keras) - browser)
     worst = int(differences.argmax())
@@ -72,7 +77,7 @@ def judge(model: Path, files: list[Path]) -> Iterator[float]:
     """P(real) of each file from an exported model, by the page's own module in Chromium.
 
     Raises:
-        VerifyError: there is no Chromium, or the model does not load in it.
+        VerifyError: there is no Chromium, or the model does not load in it or can't judge a file.
     """
     chromium = shutil.which("chromium")
     if not chromium:
@@ -85,8 +90,11 @@ def judge(model: Path, files: list[Path]) -> Iterator[float]:
             page.evaluate(LOAD)
         except Error as error:
             raise VerifyError(f"{model} can't be loaded in Chromium: {error.message.splitlines()[0]}") from error
-        for index in range(len(files)):
-            yield page.evaluate(JUDGE, f"/files/{index}")
+        for index, path in enumerate(files):
+            try:
+                yield page.evaluate(JUDGE, f"/files/{index}")
+            except Error as error:
+                raise VerifyError(f"{path} can't be judged in Chromium: {error.message.splitlines()[0]}") from error
         browser.close()
 
 

@@ -54,19 +54,21 @@ THEME = gr.themes.Soft(
     checkbox_border_color="*neutral_500",
 )
 ANNOUNCED = "element.setAttribute('aria-live', 'polite')"  # Screen readers say what changes inside.
+CHOOSE = f"Choose a photo or drop it here, {megabytes(MAX_BYTES)} at most"
+# Gradio's upload buttons have other names for screen readers than they read; so, they have the same.
+TEXTS = {
+    "image.drop_to_upload": CHOOSE,
+    "upload_text.drop_file": "Click to upload",
+    "upload_text.click_to_upload": "drop files",
+}
 INVITATION = "Choose, paste or take a photo, or click an example."
 NOTHING = views.notice("Nothing to show yet.")
 # Not in style.css, whose rules Gradio confines to what lies inside these margins. The theme has one accent for light
-# and dark. Gradio names its upload buttons otherwise than they read; without that name, they are called what they say.
+# and dark.
 HEAD = """<style>
 @media (max-width: 30rem) { .app.app { padding: 1rem 0.5rem } }
 :root .dark.dark { --color-accent: var(--primary-400) }
-</style>
-<script>
-new MutationObserver(() => {
-  document.querySelectorAll('.upload-container[aria-label]').forEach((button) => button.removeAttribute('aria-label'));
-}).observe(document, { subtree: true, childList: true });
-</script>"""
+</style>"""
 # On the page, not on the map: the next photo's map is to be covered by it too.
 COVER = "(share) => document.body.style.setProperty('--cover', share)"
 
@@ -158,7 +160,7 @@ def check_a_photo(detectors: dict[str, Detector]) -> None:
                 sources=["upload", "clipboard", "webcam"],
                 webcam_options=gr.WebcamOptions(mirror=False, constraints=WEBCAM),
                 label="Photo",
-                placeholder=f"# Choose a photo\nor drop it here, {megabytes(MAX_BYTES)} at most",
+                placeholder=f"# {CHOOSE}",
                 height=360,
                 buttons=[],
                 elem_id="photo",
@@ -313,6 +315,7 @@ if __name__ == "__main__":
         max_file_size=MAX_UPLOAD_BYTES,
         app_kwargs={"middleware": [Middleware(FetchNothing)]},
         theme=THEME,
+        i18n=gr.I18n(en=TEXTS),
         css_paths=HERE / "style.css",
         head=HEAD,
         footer_links=["api"],

@@ -86,8 +86,9 @@ def face_cards(judgement: Judgement, info: dict) -> str:
         advice = f'<p class="notice">{html.escape(row["advice"])}</p>' if row["advice"] else ""
         cards += (
             f'<section class="verdict face {row["verdict"]}" id="face-{row["face"]}" tabindex="-1" '
-            f'aria-labelledby="face-{row["face"]}-words">{evidence_overlay(view.pixels, evidence)}'
-            f'<div><p>{_face_of(row)}{", as it is" if row["as_is"] else ""}</p>'
+            f'aria-labelledby="face-{row["face"]}-name face-{row["face"]}-words">'
+            f"{evidence_overlay(view.pixels, evidence)}"
+            f'<div><p id="face-{row["face"]}-name">{_face_of(row)}{", as it is" if row["as_is"] else ""}</p>'
             f'<h3 id="face-{row["face"]}-words">{html.escape(_words_of(row, info))}</h3>'
             f"{bar(row['p_real'], info)}{advice}<p>{describe_evidence(evidence)}</p></div></section>"
         )

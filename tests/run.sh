@@ -15,11 +15,13 @@ if ! cmp -s tests/package-lock.json tests/node_modules/.installed-lock.json; the
   npm ci --prefix tests --no-audit --no-fund
   cp tests/package-lock.json tests/node_modules/.installed-lock.json
 fi
-for browser in chromium firefox-esr; do
-  command -v $browser >/dev/null && continue
-  echo "Installing $browser"
-  { apt-get update -qq && apt-get install -y -qq $browser; } >/dev/null || {
-    echo "error: no $browser found, and apt-get could not install it; install the package $browser" >&2
+declare -A packages=([chromium]=chromium [firefox-esr]=firefox-esr [WebKitWebDriver]=webkit2gtk-driver [xvfb-run]=xvfb)
+for program in "${!packages[@]}"; do
+  command -v $program >/dev/null && continue
+  package=${packages[$program]}
+  echo "Installing $package"
+  { apt-get update -qq && apt-get install -y -qq $package; } >/dev/null || {
+    echo "error: no $program found, and apt-get could not install it; install the package $package" >&2
     exit 1
   }
 done

@@ -1,11 +1,11 @@
-"""The page reads the files that people have as train/chain/read.py does: the same P(real), in Chromium and in Firefox.
+"""The page reads the files that people have as train/chain/read.py does, in Chromium, Firefox and WebKit.
 
-With the 140k subset beside the project (or where TEST_IMAGES points), every image of its test split is compared too.
-Firefox runs where Debian's ``firefox-esr`` is installed.
+Where Python has pixels, the page has them too; where it has a sentence, the page has the same. With the Kaggle set's
+test images beside the project (or where TEST_IMAGES points), P(real) of each of them is compared too.
+Firefox runs where Debian's ``firefox-esr`` is installed, WebKit where ``webkit2gtk-driver`` and ``xvfb`` are.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -20,27 +20,50 @@ import numpy as np
 import pytest
 from conftest import CHROMIUM_OPTIONS, ROOT, SPACE_MODEL, Site, draw, encode
 from PIL import Image, ImageCms
+from webkit import is_installed, webkit
 
-from train.chain.read import read_photo
+from train.chain.read import MAX_BYTES, MAX_PIXELS, PhotoError, read_photo
 
 BOUND = 0.001
-TEST_IMAGES = Path(os.environ.get("TEST_IMAGES", ROOT.parent / "shared/data/140k-subset/test"))
+TEST_IMAGES = Path(os.environ.get("TEST_IMAGES", ROOT.parent / "shared/data/kaggle-140k/test"))
 
 RUN = """<!doctype html>
 <script type="module">
-  import { loadDetector } from './web/detector.js';
   import { decode } from './web/photo.js';
-  import './web/checked.js';
+  const answers = {};
+  const { input, names } = await (await fetch('expected.json')).json();
+  for (const name of names) {
+    const file = await (await fetch(`photos/${name}`)).blob();
+    try {
+      const { data, width, height } = await decode(file, input);
+      const response = await fetch(`expected/${name}`);
+      const expected = response.ok ? new Uint8Array(await response.arrayBuffer()) : [];
+      let [largest, sum] = [0, 0];
+      for (let at = 0, to = 0; at < expected.length; at++, to += to % 4 === 2 ? 2 : 1) {
+        const difference = Math.abs(expected[at] - data[to]);
+        largest = Math.max(largest, difference);
+        sum += difference;
+      }
+      const isOpaque = data.every((value, at) => at % 4 !== 3 || value === 255);
+      answers[name] = { shape: [height, width, 3], largest, mean: sum / expected.length, isOpaque };
+    } catch (error) {
+      answers[name] = error.message;
+    }
+  }
+  await fetch('answers', { method: 'POST', body: JSON.stringify(answers) });
+</script>
+"""
+
+JUDGE = """<!doctype html>
+<script type="module">
+  import { loadDetector } from './web/detector.js';
   const answers = {};
   try {
     const detector = await loadDetector();
     for (const name of await (await fetch('names.json')).json()) {
       const file = await (await fetch(`photos/${name}`)).blob();
       answers[name] = await detector.classify(file).then(
-        async ({ pReal, label }) => {
-          const { data } = await decode(file, detector.info.input);
-          return { pReal, label, pixels: await sha256(data.buffer) };
-        },
+        ({ pReal, label }) => ({ pReal, label }),
         (error) => error.message,
       );
     }
@@ -157,6 +180,172 @@ def torture() -> dict[str, bytes]:
     }
 
 
+def tiff(kind: int, count: int, orientation: int, order: str = "<") -> bytes:
+    """EXIF with an orientation alone, as a field of this kind (3 is SHORT, 4 LONG) and count."""
+    value = struct.pack(order + ("HH" if kind == 3 else "I"), *([orientation, 0] if kind == 3 else [orientation]))
+    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, 1)
+    return start + struct.pack(order + "HHI", 0x0112, kind, count) + value + bytes(4)
+
+
+def with_segments(jpeg: bytes, *contents: bytes) -> bytes:
+    """A JPEG with APP1 segments."""
+    return jpeg[:2] + b"".join(b"\xff\xe1" + struct.pack(">H", len(c) + 2) + c for c in contents) + jpeg[2:]
+
+
+def with_chunks(image: bytes, *chunks: bytes, before: bytes = b"IDAT") -> bytes:
+    at = image.index(before) - 4
+    return image[:at] + b"".join(chunks) + image[at:]
+
+
+XMP = (
+    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+    b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
+    b'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+)
+
+
+def raw_profile() -> bytes:
+    """EXIF as ImageMagick once wrote it into PNG text."""
+    exif = b"Exif\0\0" + tiff(3, 1, 6)
+    text = f"\nexif\n{len(exif):8d}\n{exif.hex()}\n"
+    return png_chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(text.encode()))
+
+
+def few_bits(depth: int, kind: int, *extra: bytes) -> bytes:
+    """A PNG of 1, 2 or 4 bits a sample."""
+    grey = np.asarray(draw(99, 77, 40 + depth).convert("L")) >> (8 - depth)
+    bits = np.unpackbits(grey[..., None], axis=-1)[..., 8 - depth :].reshape(77, -1)
+    rows = np.pad(np.packbits(bits, axis=1), ((0, 0), (1, 0))).tobytes()
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 99, 77, depth, kind, 0, 0, 0))
+    chunks = [header, *extra, png_chunk(b"IDAT", zlib.compress(rows)), png_chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def animation(*, cover: bool) -> bytes:
+    frames = [draw(120, 90, seed) for seed in (51, 52, 53)]
+    return encode(frames[0], "PNG", save_all=True, default_image=cover, append_images=frames[1:])
+
+
+def ycck(seed: int) -> bytes:
+    """A CMYK JPEG whose Adobe segment says YCCK: other colours, but the same ones everywhere."""
+    data = encode(draw(160, 120, seed).convert("CMYK"), "JPEG", quality=95)
+    at = data.index(b"Adobe")
+    return data[: at + 11] + b"\x02" + data[at + 12 :]
+
+
+def on_screen(gif: bytes, version: bytes, width: int, height: int) -> bytes:
+    """A GIF with another screen around its frame."""
+    return version + struct.pack("<HH", width, height) + gif[10:]
+
+
+def clear_gif(seed: int, **options) -> bytes:
+    image = draw(150, 110, seed).quantize(16)
+    return encode(image, "GIF", transparency=3, **options)
+
+
+def kinds() -> dict[str, bytes]:
+    """Files that programs and mishaps make; every one a whole picture in browsers."""
+    image = draw(160, 120, 60)
+    jpeg, plain = encode(image, "JPEG", quality=90), encode(image, "PNG")
+    rgba = encode(with_alpha(160, 120, 61), "PNG")
+    exif = b"Exif\0\0"
+    xmp = b"http://ns.adobe.com/xap/1.0/\0" + XMP
+    comment = png_chunk(b"tEXt", b"Comment\0hello")
+    palette = b"".join(bytes([i * 16, 255 - i * 16, i * 5]) for i in range(16))
+    grey = draw(99, 77, 62).convert("L")
+    wide_key = struct.pack(">HHH", *(int(value) for value in wide(99, 77, 63, 3)[5, 7]))
+    return {
+        "xmp.jpg": with_segments(jpeg, xmp),
+        "xmp.png": with_chunks(plain, png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP)),
+        "raw-profile.png": with_chunks(plain, raw_profile()),
+        "long.jpg": with_segments(jpeg, exif + tiff(4, 1, 6)),
+        "long.png": with_chunks(plain, png_chunk(b"eXIf", tiff(4, 1, 6))),
+        "big-endian.jpg": with_segments(jpeg, exif + tiff(3, 1, 6, ">")),
+        "big-endian.png": with_chunks(plain, png_chunk(b"eXIf", tiff(3, 1, 6, ">"))),
+        "two-values.jpg": with_segments(jpeg, exif + tiff(3, 2, 6)),
+        "ninth.jpg": with_segments(jpeg, exif + tiff(3, 1, 9)),
+        "short-exif.png": with_chunks(plain, png_chunk(b"eXIf", b"II*\0")),
+        "two-exif.jpg": with_segments(jpeg, exif + tiff(3, 1, 6), exif + tiff(3, 1, 3)),
+        "exif-after-xmp.jpg": with_segments(jpeg, xmp, exif + tiff(3, 1, 8)),
+        "prefix.png": with_chunks(plain, png_chunk(b"eXIf", exif + tiff(3, 1, 6))),
+        "late-exif.png": with_chunks(plain, png_chunk(b"eXIf", tiff(3, 1, 6)), before=b"IEND"),
+        "byte-after-the-end.png": rgba + b"\n",
+        "long-after-the-end.png": plain + bytes(5000),
+        "large-profile.png": encode(image, "PNG", icc_profile=bytes(2_000_000)),
+        "bad-checksum.png": with_chunks(plain, comment[:-4] + bytes(4)),
+        "bad-checksum-at-the-end.png": plain[:-4] + bytes(4),
+        "no-end.png": plain[:-12],
+        "half-an-end.png": plain[:-7],
+        "no-end-transparent.png": rgba[:-12],
+        "bytes-between-segments.jpg": jpeg[:20] + b"\x3f\x3e" + jpeg[20:],
+        "fill-bytes.jpg": jpeg[:20] + b"\xff\xff\xff" + jpeg[20:],
+        "zeros-for-an-end.jpg": jpeg[:-2] + bytes(512),
+        "zeros-before-the-end.jpg": jpeg[:-2] + bytes(512) + b"\xff\xd9",
+        "restarts.jpg": encode(image, "JPEG", restart_marker_rows=1),
+        "restarts-progressive.jpg": encode(image, "JPEG", restart_marker_blocks=3, progressive=True, subsampling=0),
+        "cmyk-plain.jpg": with_segments(ycck(64), exif + tiff(3, 1, 6)),
+        "ycck.jpg": ycck(65),
+        "cover.png": animation(cover=True),
+        "animation.png": animation(cover=False),
+        "animation.gif": encode(draw(90, 70, 66), "GIF", save_all=True, append_images=[draw(90, 70, 67)]),
+        **{f"grey-{bits}.png": few_bits(bits, 0) for bits in (1, 2, 4)},
+        **{
+            f"grey-{bits}-key-{key}.png": few_bits(bits, 0, png_chunk(b"tRNS", struct.pack(">H", key)))
+            for bits, key in ((1, 0), (1, 1), (2, 0), (2, 1), (2, 3), (4, 0), (4, 7), (4, 15))
+        },
+        "palette-4.png": few_bits(4, 3, png_chunk(b"PLTE", palette), png_chunk(b"tRNS", bytes(range(0, 160, 16)))),
+        "rgb-16-key.png": png(wide(99, 77, 63, 3), 2, png_chunk(b"tRNS", wide_key)),
+        "grey-16-key.png": png(wide(99, 77, 63, 1), 0, png_chunk(b"tRNS", wide_key[:2])),
+        "plain.gif": encode(image, "GIF"),
+        "grey.gif": encode(grey, "GIF"),
+        "one-bit.gif": encode(grey.convert("1"), "GIF"),
+        "clear.gif": clear_gif(68),
+        "interlaced.gif": clear_gif(69, interlace=True),
+        "screen-87.gif": on_screen(encode(image, "GIF"), b"GIF87a", 200, 150),
+        "screen-89.gif": on_screen(encode(image, "GIF"), b"GIF89a", 200, 150),
+        "small-screen.gif": on_screen(encode(image, "GIF"), b"GIF89a", 20, 15),
+        "no-trailer.gif": encode(image, "GIF")[:-1],
+        "plain.avif": encode(image, "AVIF", quality=90),
+        "444.avif": encode(image, "AVIF", quality=95, subsampling="4:4:4"),
+        **{f"exif{n}.avif": oriented(n, "AVIF", quality=90) for n in range(2, 9)},
+        "alpha.avif": encode(with_alpha(160, 120, 70), "AVIF", quality=90),
+        "grey.avif": encode(grey, "AVIF", quality=90),
+        "animation.avif": encode(image, "AVIF", save_all=True, append_images=[draw(160, 120, 71)]),
+        "animation.webp": encode(image, "WEBP", save_all=True, append_images=[draw(160, 120, 72)], lossless=True),
+        "lossy-alpha.webp": encode(with_alpha(160, 120, 73), "WEBP", quality=80),
+    }
+
+
+def refused() -> dict[str, bytes]:
+    """Files that get the same sentence in every place."""
+    image = draw(160, 120, 80)
+    jpeg, plain, gif = encode(image, "JPEG"), encode(image, "PNG"), encode(image, "GIF")
+    webp, avif = encode(image, "WEBP"), encode(image, "AVIF")
+    return {
+        "half.jpg": jpeg[: len(jpeg) // 2],
+        "half-with-an-end.jpg": jpeg[: len(jpeg) // 2] + b"\xff\xd9",
+        "no-end.jpg": jpeg[:-2],
+        "half.png": plain[: len(plain) // 2],
+        "half.gif": gif[: len(gif) // 2],
+        "half.webp": webp[: len(webp) // 2],
+        "half.avif": avif[: len(avif) // 2],
+        "bad-checksum-of-the-pixels.png": plain[:-16] + bytes(4) + plain[-12:],
+        "head.jpg": jpeg[:30],
+        "head.png": plain[:20],
+        "head.gif": gif[:8],
+        "head.webp": webp[:13],
+        "head.avif": avif[:20],
+        "arithmetic.jpg": jpeg.replace(b"\xff\xc0", b"\xff\xc9", 1),
+        "bomb.png": encode(Image.new("1", (13000, 13000)), "PNG"),
+        "photo.heic": struct.pack(">I", 24) + b"ftypheic" + bytes(4) + b"mif1heic" + bytes(100),
+        "photo.heif": struct.pack(">I", 24) + b"ftypmif1" + bytes(4) + b"mif1heix" + bytes(100),
+        "film.mp4": struct.pack(">I", 24) + b"ftypisom" + bytes(4) + b"isommp42" + bytes(100),
+        "text.jpg": b"just some text",
+        "drawing.svg": b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+        "empty.png": b"",
+    }
+
+
 def label_of(p_real: float, info: dict) -> str:
     band = info["unsure"]
     if band and band["low"] <= p_real < band["high"]:
@@ -164,43 +353,51 @@ def label_of(p_real: float, info: dict) -> str:
     return info["classes"][p_real >= info["threshold"]]
 
 
-def prepared(folder: Path, contents: dict[str, bytes]) -> dict[str, dict]:
-    """Write what ``answers_of`` serves; return the answers by train/chain/read.py and the Space's Keras file."""
-    model = keras.saving.load_model(SPACE_MODEL / "model.keras", compile=False)
-    info = json.loads((SPACE_MODEL / "detector.json").read_text())
-    (folder / "photos").mkdir()
-    answers = {}
-    for name, content in contents.items():
-        (folder / "photos" / name).write_bytes(content)
-        pixels = read_photo(content)
-        outputs = keras.tree.flatten(model(pixels[None].astype("float32"), training=False))
-        p_real = float(next(output for output in outputs if output.ndim == 2)[0, 0])
-        opaque = np.pad(pixels, ((0, 0), (0, 0), (0, 1)), constant_values=255)
-        answers[name] = {
-            "pReal": p_real,
-            "label": label_of(p_real, info),
-            "pixels": hashlib.sha256(opaque.tobytes()).hexdigest(),
-        }
-    (folder / "names.json").write_text(json.dumps(list(answers)))
-    (folder / "run.html").write_text(RUN)
-    (folder / "web").symlink_to(ROOT / "web")
-    return answers
+INPUT = {"max_pixels": MAX_PIXELS, "max_bytes": MAX_BYTES}
 
 
 @pytest.fixture(scope="module")
-def tortured(tmp_path_factory) -> tuple[Path, dict[str, dict]]:
-    folder = tmp_path_factory.mktemp("torture")
-    return folder, prepared(folder, torture())
+def read(tmp_path_factory) -> tuple[Path, dict[str, tuple | str]]:
+    """A folder to serve, and for each of its files the shape of Python's pixels or its sentence."""
+    folder = tmp_path_factory.mktemp("read")
+    (folder / "photos").mkdir()
+    (folder / "expected").mkdir()
+    answers = {}
+    for name, content in (torture() | kinds() | refused()).items():
+        (folder / "photos" / name).write_bytes(content)
+        try:
+            pixels = read_photo(content)
+        except PhotoError as error:
+            answers[name] = str(error)
+            continue
+        (folder / "expected" / name).write_bytes(pixels.tobytes())
+        answers[name] = pixels.shape
+    (folder / "expected.json").write_text(json.dumps({"input": INPUT, "names": list(answers)}))
+    (folder / "run.html").write_text(RUN)
+    (folder / "web").symlink_to(ROOT / "web")
+    return folder, answers
 
 
 @pytest.fixture(scope="module")
 def tested(tmp_path_factory) -> tuple[Path, dict[str, dict]]:
+    """A folder with every image of the test split, and the answers of the Space's Keras file."""
     if not TEST_IMAGES.is_dir():
-        pytest.skip("the 140k subset is not there")
+        pytest.skip("the Kaggle set's test images are not there")
     folder = tmp_path_factory.mktemp("tested")
-    files = sorted(TEST_IMAGES.rglob("*.jpg"))
-    assert len(files) == 200
-    return folder, prepared(folder, {f"{path.parent.name}-{path.name}": path.read_bytes() for path in files})
+    (folder / "photos").mkdir()
+    model = keras.saving.load_model(SPACE_MODEL / "model.keras", compile=False)
+    info = json.loads((SPACE_MODEL / "detector.json").read_text())
+    answers = {}
+    for path in sorted(TEST_IMAGES.rglob("*.jpg")):
+        name = f"{path.parent.name}-{path.name}"
+        shutil.copyfile(path, folder / "photos" / name)
+        outputs = keras.tree.flatten(model(read_photo(path)[None].astype("float32"), training=False))
+        p_real = float(next(output for output in outputs if output.ndim == 2)[0, 0])
+        answers[name] = {"pReal": p_real, "label": label_of(p_real, info)}
+    (folder / "names.json").write_text(json.dumps(list(answers)))
+    (folder / "run.html").write_text(JUDGE)
+    (folder / "web").symlink_to(ROOT / "web")
+    return folder, answers
 
 
 @contextlib.contextmanager
@@ -213,12 +410,34 @@ def running(command: list[str]):
         process.wait(30)
 
 
-def answers_of(browser_name: str, folder: Path, profile: Path) -> dict[str, dict | str]:
-    """{name: {"pReal", "label", "pixels"} or the page's sentence} of what lies in a folder that was `prepared`."""
+@contextlib.contextmanager
+def showing(browser_name: str, url: str, profile: Path, preferences: str = ""):
+    """A browser that has opened an address, until the block ends."""
+    if browser_name == "webkit":
+        if not is_installed():
+            pytest.skip("webkit2gtk-driver or xvfb is not installed")
+        with webkit(profile) as browser:
+            browser.open(url)
+            yield
+        return
     if not shutil.which(browser_name):
         pytest.skip(f"{browser_name} is not installed")
+    (profile / "user.js").write_text(preferences)
+    with running([part.format(profile) for part in BROWSERS[browser_name]] + [url]):
+        yield
+
+
+BROWSERS = {
+    "chromium": ["chromium", "--headless=new", *CHROMIUM_OPTIONS, "--user-data-dir={}"],
+    "firefox-esr": ["firefox-esr", "--headless", "--no-remote", "--profile", "{}"],
+    "webkit": [],
+}
+
+
+def answers_of(browser_name: str, folder: Path, profile: Path, preferences: str = "") -> dict[str, dict | str]:
+    """What the folder's run.html posts: {name: answer, or the page's sentence}."""
     site = Site(folder)
-    with running([part.format(profile) for part in BROWSERS[browser_name]] + [site.url + "run.html"]):
+    with showing(browser_name, site.url + "run.html", profile, preferences):
         for _ in range(2400):
             if site.posted:
                 break
@@ -228,10 +447,51 @@ def answers_of(browser_name: str, folder: Path, profile: Path) -> dict[str, dict
     return json.loads(site.posted[0])
 
 
-BROWSERS = {
-    "chromium": ["chromium", "--headless=new", *CHROMIUM_OPTIONS, "--user-data-dir={}"],
-    "firefox-esr": ["firefox-esr", "--headless", "--no-remote", "--profile", "{}"],
-}
+def bound_of(name: str, browser_name: str) -> tuple[int, float]:
+    """How far the page's pixels may be from Python's: (the largest difference, the mean one).
+
+    PNG and GIF are decoded by the page itself, JPEG and opaque WebP by the same libraries everywhere: no difference.
+    Where a WebP is transparent, a canvas rounds once more. Of AVIF, the values are the same everywhere, but Chromium
+    and Firefox turn them into RGB by other arithmetic than Pillow and WebKit, above all where colour is subsampled
+    or transparent; on these pictures, which are full of noise, by a mean of up to 9 levels.
+    """
+    if name.endswith(".avif"):
+        return (1, 0.5) if browser_name == "webkit" else (64, 9)
+    return (1, 0.5) if "alpha" in name and name.endswith(".webp") else (0, 0)
+
+
+@pytest.mark.parametrize("browser_name", BROWSERS)
+def test_every_kind_of_file_gets_python_s_pixels_or_its_sentence(browser_name, read, tmp_path):
+    folder, expected = read
+    found = answers_of(browser_name, folder, tmp_path)
+    wrong = {}
+    for name, answer in expected.items():
+        if isinstance(answer, str) or isinstance(found[name], str):
+            if found[name] != answer:
+                wrong[name] = found[name], answer
+            continue
+        largest, mean = bound_of(name, browser_name)
+        if tuple(found[name]["shape"]) != answer or found[name]["largest"] > largest or found[name]["mean"] > mean:
+            wrong[name] = found[name], answer
+        elif found[name]["largest"]:
+            print(name, found[name]["largest"], round(found[name]["mean"], 3))
+    assert wrong == {}
+    assert all(answer["isOpaque"] for answer in found.values() if isinstance(answer, dict))
+
+
+def test_every_whole_picture_is_read(read):
+    _, expected = read
+    assert {name: expected[name] for name in kinds() | torture() if isinstance(expected[name], str)} == {}
+    assert {name: expected[name] for name in refused() if not isinstance(expected[name], str)} == {}
+
+
+def test_a_browser_that_invents_pixels_says_so(read, tmp_path):
+    folder, expected = read
+    preferences = 'user_pref("privacy.resistFingerprinting", true);'
+    found = answers_of("firefox-esr", folder, tmp_path, preferences)
+    by_browser = [name for name in expected if name.endswith((".jpg", ".webp")) and name in kinds() | torture()]
+    assert {name for name in by_browser if "invented pixels" not in str(found[name])} == set()
+    assert [found["plain.png"]["largest"], found["plain.gif"]["largest"]] == [0, 0]
 
 
 def compare(found: dict[str, dict | str], expected: dict[str, dict]) -> None:
@@ -242,15 +502,6 @@ def compare(found: dict[str, dict | str], expected: dict[str, dict]) -> None:
     print(f"{len(differences)} files, largest difference {differences[worst]:.1e} ({worst})")
     assert {name: difference for name, difference in differences.items() if difference > BOUND} == {}
     assert [found[name]["label"] for name in expected] == [answer["label"] for answer in expected.values()]
-
-
-@pytest.mark.parametrize("browser_name", BROWSERS)
-def test_every_kind_of_file_gets_python_s_answer(browser_name, tortured, tmp_path):
-    folder, expected = tortured
-    found = answers_of(browser_name, folder, tmp_path)
-    compare(found, expected)
-    pngs = [name for name in expected if name.endswith(".png")]
-    assert [name for name in pngs if found[name]["pixels"] != expected[name]["pixels"]] == []
 
 
 @pytest.mark.parametrize("browser_name", BROWSERS)

@@ -420,11 +420,12 @@ def test_figures_of_another_threshold_go_with_their_scores(trained, dataset, tmp
     before = run.read_json(copied, "metrics.json")["splits"]
     assert before["test"]["dataset"] == {"name": dataset.name} | data.fingerprint(data.load_checked(dataset, ("test",)))
 
-    assert train.main(["evaluate", str(copied), "--data", str(dataset), "--extra", f"more={other / 'test'}"]) == 0
+    command = ["evaluate", str(copied), "--as-is", "--data"]
+    assert train.main([*command, str(dataset), "--extra", f"more={other / 'test'}"]) == 0
     figures = run.read_json(copied, "metrics.json")
     assert figures["splits"].keys() == {"valid", "test"} and figures["extra"]["more"]["dataset"]["name"] == "more"
 
-    assert train.main(["evaluate", str(copied), "--data", str(other), "--split", "valid"]) == 0
+    assert train.main([*command, str(other), "--split", "valid"]) == 0
     figures = run.read_json(copied, "metrics.json")
     assert figures["splits"].keys() == {"valid"} and "extra" not in figures
     assert figures["splits"]["valid"]["dataset"]["counts"] == {"valid/fake": 6, "valid/real": 6}
@@ -460,7 +461,8 @@ def test_training_images_are_not_measured_on(trained, dataset, tmp_path, capsys)
     picture = Image.open(dataset / "train/real/003.jpg")
     (tmp_path / "real/again.jpg").write_bytes(encode(picture, "JPEG", quality=60))
     copied = shutil.copytree(trained, tmp_path / "custom", ignore=shutil.ignore_patterns("checkpoints"))
-    assert train.main(["evaluate", str(copied), "--data", str(dataset), "--extra", f"again={tmp_path / 'real'}"]) == 0
+    command = ["evaluate", str(copied), "--as-is", "--data", str(dataset)]
+    assert train.main([*command, "--extra", f"again={tmp_path / 'real'}"]) == 0
     assert "WARNING: 1 of the 1 images look like training images of" in capsys.readouterr().err
 
 

@@ -47,7 +47,7 @@ def test_detector_json_carries_every_fact(trained, tmp_path):
     assert info["classes"] == ["fake", "real"] and info["words"].keys() == {"fake", "real", "unsure"}
     assert info["input"] == {
         "channels": "RGB", "range": [0, 255], "size": 224, "resize": "bilinear", "scale": 1 / 255,
-        "formats": list(read.FORMATS), "max_pixels": read.MAX_PIXELS,
+        "formats": list(read.FORMATS), "max_pixels": read.MAX_PIXELS, "max_bytes": read.MAX_BYTES,
     }  # fmt: skip
     assert info["threshold"] == run.read_json(trained, "metrics.json")["threshold"]
     assert info["metrics"] == run.read_json(trained, "metrics.json")["splits"]
@@ -152,6 +152,26 @@ def test_a_run_without_test_figures_is_refused_and_nothing_is_replaced(tiny, tmp
     assert "python -m train evaluate" in capsys.readouterr().err
     assert folder_of(out) == {"detector.json": b"{}"}
     assert [path.name for path in tmp_path.iterdir() if path.name not in ("bare", "model")] == []
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_joined_network_is_not_quantized_and_the_sentence_says_what_to_do(tmp_path, capsys, mirror):
+    members = [models.mirrored(models.custom((2,), 2))] if mirror else [models.custom((2,), 2), models.custom((3,), 2)]
+    model = models.ensemble(members)
+    (tmp_path / "joined").mkdir()
+    run.save_model(model, tmp_path / "joined" / run.MODEL)
+    assert export.main(["quantize", str(tmp_path / "joined"), "--out", str(tmp_path / "out")]) == 2
+    assert "quantize its members and join those." in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_verify_names_a_damaged_photo(tiny, tmp_path, capsys):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/model.json").write_text("{}")
+    (tmp_path / "damaged.jpg").write_bytes(b"nothing")
+    assert export.main(["verify", str(tmp_path / "m"), str(tiny), "--data", str(tmp_path / "damaged.jpg")]) == 2
+    err = capsys.readouterr().err
+    assert f"{tmp_path / 'damaged.jpg'}: " in err and "Take it out" in err
 
 
 def test_rounded_weights_take_256_values_and_stay_when_rounded_again():

@@ -151,7 +151,7 @@ def test_the_best_epochs_weights_with_their_temperature_are_the_runs_model(train
 def test_evaluate_repeats_the_figures_of_fit(trained, dataset, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(trained, copy, ignore=shutil.ignore_patterns("checkpoints", "metrics.json", "plots"))
-    output = finish(train_command("evaluate", copy, "--data", dataset, "--split", "test"))
+    output = finish(train_command("evaluate", copy, "--data", dataset, "--split", "test", "--as-is"))
     assert "confusion (rows truth, columns verdict; fake, real)" in output
     again, before = (run.read_json(folder, "metrics.json") for folder in (copy, trained))
     assert again["threshold"] == pytest.approx(before["threshold"], abs=1e-5)

@@ -89,4 +89,5 @@ def test_the_types_are_those_of_the_module(tmp_path, monkeypatch):
     shutil.copy(WEB / "detector.js", tmp_path / "web")
     monkeypatch.setattr(vendor, "ROOT", tmp_path)
     vendor.write_types()
-    assert (tmp_path / "web/detector.d.ts").read_text() == (WEB / "detector.d.ts").read_text(), "python -m export vendor"
+    types = (WEB / "detector.d.ts").read_text()
+    assert (tmp_path / "web/detector.d.ts").read_text() == types, "python -m export vendor"

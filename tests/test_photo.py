@@ -1,13 +1,18 @@
 """What a photo's reader does with the files that people have."""
 
 import io
+import random
+import struct
 
 import numpy as np
 import pytest
 from conftest import draw, encode
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from train.chain.read import MAX_PIXELS, PhotoError, read_photo
+from train.chain import read
+from train.chain.read import MAX_BYTES, MAX_PIXELS, PhotoError, read_photo
 
 
 def test_plain_pixels_are_unchanged():
@@ -89,10 +94,12 @@ JPEG = encode(draw(200, 200), "JPEG")
     ("content", "sentence"),
     [
         (JPEG[: len(JPEG) // 2], "damaged or cut off"),
-        (b"just some text", "not a JPEG, PNG or WebP"),
-        (b"", "not a JPEG, PNG or WebP"),
-        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a JPEG, PNG or WebP"),
-        (encode(draw(20, 20), "GIF"), "not a JPEG, PNG or WebP"),
+        (JPEG[: len(JPEG) // 2] + b"\xff\xd9", "damaged or cut off"),
+        (b"just some text", "not a JPEG, PNG, WebP, GIF or AVIF"),
+        (b"", "not a JPEG, PNG, WebP, GIF or AVIF"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a JPEG, PNG, WebP, GIF or AVIF"),
+        (struct.pack(">I", 24) + b"ftypheic" + bytes(4) + b"mif1heic", "HEIC picture.*share it as JPEG"),
+        (JPEG.replace(b"\xff\xc0", b"\xff\xc9", 1), "rare kind of JPEG"),
     ],
 )
 def test_what_is_no_photo_gets_a_sentence(content, sentence):
@@ -103,13 +110,38 @@ def test_what_is_no_photo_gets_a_sentence(content, sentence):
 def test_a_small_file_with_too_many_pixels_is_refused_before_it_is_decoded():
     bomb = encode(Image.new("1", (13000, 13000)), "PNG")
     assert len(bomb) < 40_000 and 13000**2 > MAX_PIXELS
-    with pytest.raises(PhotoError, match="13000 x 13000 pixels; make it smaller than 25 megapixels"):
+    with pytest.raises(PhotoError, match="13000 x 13000 pixels; make it smaller than 50 megapixels"):
         read_photo(bomb)
 
 
-def test_a_picture_past_pillows_own_limit_is_called_too_large():
-    with pytest.raises(PhotoError, match="huge; make it smaller than 25 megapixels"):
+def test_a_picture_past_pillows_own_limit_gets_the_same_sentence():
+    with pytest.raises(PhotoError, match="20000 x 20000 pixels; make it smaller than 50 megapixels"):
         read_photo(encode(Image.new("1", (20000, 20000)), "PNG"))
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path):
+    with (tmp_path / "large.jpg").open("wb") as file:
+        file.truncate(MAX_BYTES + 100_000)
+    with pytest.raises(PhotoError, match=r"has 25.1 MB; choose one of at most 25 MB"):
+        read_photo(tmp_path / "large.jpg")
+    assert read_photo(JPEG.ljust(MAX_BYTES, b"\0")).shape == (200, 200, 3)
+
+
+def test_what_can_t_be_opened_is_not_called_damaged(tmp_path):
+    with pytest.raises(PhotoError, match="a folder; choose a picture"):
+        read_photo(tmp_path)
+    (tmp_path / "round.jpg").symlink_to("round.jpg")
+    with pytest.raises(PhotoError, match="can't be read: Too many levels of symbolic links"):
+        read_photo(tmp_path / "round.jpg")
+
+
+def test_too_little_memory_is_not_called_damage(monkeypatch):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(read, "_opened", full)
+    with pytest.raises(PhotoError, match="not enough memory"):
+        read_photo(JPEG)
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
@@ -121,3 +153,82 @@ def test_bytes_and_path_read_alike(tmp_path):
     (tmp_path / "a.jpg").write_bytes(JPEG)
     np.testing.assert_array_equal(read_photo(tmp_path / "a.jpg"), read_photo(JPEG))
     assert np.asarray(Image.open(io.BytesIO(JPEG))).shape == read_photo(JPEG).shape
+
+
+def small_files() -> list[bytes]:
+    """One of each format, and those with the most inner structure."""
+    image, clear = draw(24, 20), draw(24, 20, 1)
+    clear.putalpha(draw(24, 20, 2).convert("L"))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return [
+        encode(image, "JPEG", exif=exif),
+        encode(image, "JPEG", progressive=True),
+        encode(image.convert("CMYK"), "JPEG"),
+        encode(image, "PNG", exif=exif),
+        encode(clear, "PNG"),
+        encode(image.quantize(8), "PNG", transparency=1),
+        encode(image, "PNG", save_all=True, default_image=True, append_images=[image, draw(24, 20, 3)]),
+        encode(image, "WEBP"),
+        encode(clear, "WEBP", lossless=True, exif=exif),
+        encode(image, "GIF", save_all=True, append_images=[draw(24, 20, 3)]),
+        encode(image, "AVIF", exif=exif),
+    ]
+
+
+SMALL = small_files()
+
+
+def read_or_refused(content: bytes) -> None:
+    """Pixels, or one sentence, and nothing else."""
+    try:
+        pixels = read_photo(content)
+    except PhotoError as error:
+        assert str(error).endswith(".") and "\n" not in str(error)
+        return
+    assert pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.size
+
+
+unhurried = settings(max_examples=300, deadline=None, derandomize=True)
+
+
+@unhurried
+@given(st.sampled_from(SMALL), st.binary(max_size=200))
+def test_random_bytes_behind_a_start(file, noise):
+    read_or_refused(file[: 40 - len(noise) % 30] + noise)
+
+
+@unhurried
+@given(st.sampled_from(SMALL), st.floats(0, 1))
+def test_a_file_that_is_cut_off(file, share):
+    read_or_refused(file[: int(share * len(file))])
+
+
+@unhurried
+@given(st.sampled_from(SMALL), st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=5))
+def test_bytes_that_are_changed(file, changes):
+    content = bytearray(file)
+    for share, value in changes:
+        content[int(share * len(file))] = value
+    read_or_refused(bytes(content))
+
+
+@unhurried
+@given(st.sampled_from(SMALL), st.integers(2, 30), st.randoms(use_true_random=False))
+def test_parts_in_another_order(file, size, shuffler: random.Random):
+    parts = [file[at : at + size] for at in range(12, len(file), size)]
+    shuffler.shuffle(parts)
+    read_or_refused(file[:12] + b"".join(parts))
+
+
+@unhurried
+@given(st.randoms(use_true_random=False), st.booleans())
+def test_chunks_of_a_png_in_another_order(shuffler: random.Random, is_doubled):
+    file, at, chunks = SMALL[6], 8, []
+    while at < len(file):
+        end = at + 12 + int.from_bytes(file[at : at + 4])
+        chunks.append(file[at:end])
+        at = end
+    chunks = chunks[1:] * (1 + is_doubled)
+    shuffler.shuffle(chunks)
+    read_or_refused(file[:33] + b"".join(chunks))

@@ -90,7 +90,7 @@ def describe(folder: Path, name: str, network: keras.Model, **more) -> None:
         "input": {"size": 96},
         "threshold": 0.45,
         "unsure": {"low": 0.45, "high": 0.45, "coverage": 1.0, "accuracy": 0.75},
-        "metrics": {"test": metrics.summarize(labels, p_real, 0.45) | more.pop("test", {})},
+        "metrics": {"test": metrics.summarize(labels, p_real, 0.45, {}) | more.pop("test", {})},
         "provenance": {"dataset": {"names": ["drawn"], "counts": {"train/real": 1200, "train/fake": 1300}}},
         "files": {"model.tflite": hashlib.sha256((folder / "model.tflite").read_bytes()).hexdigest()},
     }
@@ -723,8 +723,7 @@ def test_every_tab_fits_and_shows_the_figures(page, network):
     evidence = cards["evidence"].inner_text()
     for figure in ("0.97", "0.51", "expected error 0.012", "0.123", "from 0.400 to 0.600", "A coin", "96 × 96"):
         assert figure in evidence
-    for figure in ("grey\t77.7\u00a0%\t66.6\u00a0%",):
-        assert figure in evidence
+    assert "grey\t77.7\u00a0%\t66.6\u00a0%" in evidence
     assert "elsewhere\t20 fake + 30 real\t60.0\u00a0%\t70.0\u00a0%\t0.765" in evidence
     assert "fakes only\t7 fake\t80.0\u00a0%" in evidence
     assert cards["evidence"].locator("svg").count() == 2

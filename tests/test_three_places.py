@@ -1,7 +1,7 @@
 """One photo, one answer on each of its faces: Python with the Keras file, the Space's interface, the page in Chromium.
 
-The model is the page's default one. With Kaggle's 140k images beside the project (or where TEST_IMAGES points), a part of
-its test split is compared too.
+The model is the page's default one. With Kaggle's 140k images beside the project (or where TEST_IMAGES points), a
+part of its test split is compared too.
 """
 
 import json
@@ -56,7 +56,9 @@ def page(browser, web):
     page.set_default_timeout(120_000)
     page.goto(web)
     page.wait_for_selector("#file:enabled", state="attached")
-    page.evaluate("() => document.body.append(Object.assign(document.createElement('input'), { type: 'file', id: 'compared' }))")
+    page.evaluate(
+        "() => document.body.append(Object.assign(document.createElement('input'), { type: 'file', id: 'compared' }))"
+    )
     yield page
     page.close()
 

@@ -127,7 +127,6 @@ def measure(
         of_split = of_splits[split] = [photo for photo in photos if photo.split == split]
         labels[split] = data.labels_of(of_split)[:, 0].astype(int)
         scores[split], chains[split] = judged(model, [(photo, None) for photo in of_split], as_is)
-        write_scores(out, split, of_split, scores[split])
 
     choice = of_splits["valid"] + list(more_validation)
     views = [(photo, None) for photo in choice] if as_is else scoring.in_conditions(choice)
@@ -154,6 +153,8 @@ def measure(
         for split in splits
     }
     figures["operating_points"] = {str(rate): point for rate, point in points.items()}
+    for split in splits:  # After those of before were deleted.
+        write_scores(out, split, of_splits[split], scores[split])
     run.write_json(out / run.METRICS, figures)
 
     history = run.read_csv(out / run.HISTORY)

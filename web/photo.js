@@ -1,110 +1,237 @@
 /**
  * From a file to upright RGB pixels, as the project's Python reader (train/chain/read.py) reads it.
  *
- * Every function throws an Error whose message is one sentence for the person who chose the file.
- */
-
-const MAX_BYTES = 50e6;
-
-const NO_PICTURE = 'This is not a JPEG, PNG or WebP picture; choose one of those.';
-const DAMAGED = 'The picture is damaged or cut off; save it again and retry.';
-const NO_MEMORY = 'This browser has not enough memory for the picture; close other tabs or take a smaller one.';
-
-/** First bytes of the formats that every reader of the project accepts. */
-const SIGNATURES = {
-  JPEG: /^\xff\xd8\xff/,
-  PNG: /^\x89PNG\r\n\x1a\n/,
-  WEBP: /^RIFF[^]{4}WEBP/,
-};
-
-const HEADERS = { JPEG: jpegHeader, PNG: pngHeader, WEBP: webpHeader };
-
-const ascii = (bytes, start, length) => String.fromCharCode(...bytes.subarray(start, start + length));
-
-/**
- * Walk a JPEG's segments (ITU T.81, annex B) to its frame header, then look for the end mark behind the scans.
- */
-function jpegHeader(bytes, view) {
-  let size;
-  for (let at = 2; at + 4 <= bytes.length; ) {
-    const marker = bytes[at + 1];
-    if (bytes[at] !== 0xff) return null;
-    if (marker === 0xff) {
-      at += 1; // Fill byte.
-      continue;
-    }
-    if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker) && at + 9 <= bytes.length) {
-      size = { width: view.getUint16(at + 7), height: view.getUint16(at + 5) };
-    }
-    if (marker === 0xda) {
-      for (let end = bytes.length - 2; end > at; end--) {
-        if (bytes[end] === 0xff && bytes[end + 1] === 0xd9) return size && { ...size, complete: true };
-      }
-      break;
-    }
-    at += 2 + view.getUint16(at + 2);
-  }
-  return size && { ...size, complete: false };
-}
-
-/**
- * A PNG's first chunk is IHDR, its last one IEND (PNG specification, section 5). Browsers differ in how they read one
- * that is transparent (colour type 4 or 6, or tRNS), 16 bits deep or turned (eXIf), so those are left to png.js.
- */
-function pngHeader(bytes, view) {
-  if (bytes.length < 33) return null;
-  const size = { width: view.getUint32(16), height: view.getUint32(20) };
-  let isForPngjs = bytes[24] === 16 || Boolean(bytes[25] & 4);
-  for (let at = 8; at + 12 <= bytes.length; at += 12 + view.getUint32(at)) {
-    const kind = ascii(bytes, at + 4, 4);
-    isForPngjs ||= kind === 'tRNS' || kind === 'eXIf';
-    if (kind === 'IEND') return { ...size, isForPngjs, complete: true };
-  }
-  return { ...size, complete: false };
-}
-
-/** A WebP's RIFF size says where it ends; its first chunk is VP8X, VP8L or VP8 (RFC 9649, section 2). */
-function webpHeader(bytes, view) {
-  if (bytes.length < 30) return null;
-  const complete = bytes.length >= 8 + view.getUint32(4, true);
-  const uint24 = (at) => view.getUint16(at, true) + (bytes[at + 2] << 16);
-  switch (ascii(bytes, 12, 4)) {
-    case 'VP8X':
-      return { width: uint24(24) + 1, height: uint24(27) + 1, complete };
-    case 'VP8L':
-      return {
-        width: (view.getUint32(21, true) & 0x3fff) + 1,
-        height: ((view.getUint32(21, true) >> 14) & 0x3fff) + 1,
-        complete,
-      };
-    case 'VP8 ':
-      return { width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff, complete };
-    default:
-      return null;
-  }
-}
-
-/**
- * Refuse what can't be judged, from the file's bytes alone, before any decoder unpacks it.
+ * Both take a file apart themselves and give a decoder only what makes its pixels. PNG and GIF are decoded here, to the
+ * same pixels in every browser; JPEG, WebP and AVIF by the browser, and read back from a canvas.
  *
- * @param {ArrayBuffer} buffer A whole file.
- * @param {{formats: string[], max_pixels: number}} input From detector.json.
- * @returns {{isForPngjs: boolean}} Whether pngjs must read it instead of the browser.
+ * Every function throws an Error whose message is one sentence for the person who chose the file.
+ *
+ * @typedef {object} Picture What a file's header says, and how to get at its pixels.
+ * @property {number} width
+ * @property {number} height
+ * @property {() => ImageData|Promise<ImageData>} decode Opaque, not yet turned upright.
+ * @property {number} [orientation] As in EXIF, 1..8.
  */
-export function checkHeader(buffer, input) {
-  const bytes = new Uint8Array(buffer);
-  const format = input.formats.find((name) => SIGNATURES[name].test(ascii(bytes, 0, 12)));
-  if (!format) throw new Error(NO_PICTURE);
-  const header = HEADERS[format](bytes, new DataView(buffer));
-  if (!header?.width || !header.height) throw new Error(DAMAGED);
-  const { width, height, complete } = header;
-  if (width * height > input.max_pixels) {
-    throw new Error(
-      `The picture has ${width} x ${height} pixels; make it smaller than ${input.max_pixels / 1e6} megapixels.`,
-    );
+import { DAMAGED, ascii, orientationOf, turned } from './bytes.js';
+
+const NO_PICTURE = 'This is not a JPEG, PNG, WebP, GIF or AVIF picture; choose one of those.';
+const HEIC =
+  'This is an HEIC picture, which few programs can read; export or share it as JPEG (on an iPhone, ' +
+  'Settings > Camera > Formats > Most Compatible makes new photos JPEG files).';
+const RARE_JPEG =
+  "This is a rare kind of JPEG that browsers can't show; save it again as a common JPEG or as PNG.";
+const NO_AVIF = 'This browser could not decode the AVIF picture; save it as JPEG or PNG and retry.';
+const NO_MEMORY = 'This browser has not enough memory for the picture; close other tabs or take a smaller one.';
+const NO_CANVAS =
+  'This browser gives pages invented pixels in place of a photo (a protection against fingerprinting, as in Tor ' +
+  'Browser); allow this page to read them, or use another browser.';
+const LOST = 'This browser lost a part of the picture, which may be too large for it; take a smaller one.';
+
+/** The segments of a JPEG that make its pixels (ITU T.81, annex B): tables, frame, restart interval. */
+const JPEG_KEPT = [0xc0, 0xc1, 0xc2, 0xc4, 0xda, 0xdb, 0xdd];
+/** Neither ends a scan nor looks like one: were it needed for a pixel, the pixel would change. */
+const JPEG_TAIL = Uint8Array.from({ length: 1024 }, (_, i) => (37 * i + 11) % 251);
+/** A decoder reads so many bytes ahead of the last pixel; browsers leave out the last rows where it can't. */
+const JPEG_AHEAD = 16;
+const JPEG_END = Uint8Array.of(0xff, 0xd9);
+
+/**
+ * Walk the segments as libjpeg does, which skips whatever lies between them, to the end mark.
+ *
+ * All is there if what follows the last scan changes no pixel, whether there is an end mark or not.
+ *
+ * @param {Uint8Array} bytes
+ * @returns {Picture}
+ */
+function jpeg(bytes) {
+  const kept = [bytes.subarray(0, 2)];
+  let size, orientation;
+  let hasScan = false;
+  for (let at = bytes.indexOf(0xff, 2); at >= 0; at = bytes.indexOf(0xff, at)) {
+    while (bytes[at] === 0xff) at += 1;
+    const marker = bytes[at];
+    at += 1;
+    if (marker === 0xd9 || at >= bytes.length) break;
+    if (marker < 2 || (marker >= 0xd0 && marker <= 0xd7)) continue; // Stand alone.
+    const end = at + (bytes[at] << 8) + bytes[at + 1];
+    if (!(end >= at + 2 && end <= bytes.length) || marker === 0xd8) throw new Error(DAMAGED);
+    const body = bytes.subarray(at + 2, end);
+    if (marker === 0xe1 && !orientation && ascii(body, 0, 5) === 'Exif\0') orientation = orientationOf(body.subarray(6));
+    if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) {
+      if (size || body.length < 6) throw new Error(DAMAGED);
+      if (!JPEG_KEPT.includes(marker) || body[0] !== 8 || ![1, 3, 4].includes(body[5])) throw new Error(RARE_JPEG);
+      size = { height: (body[1] << 8) + body[2], width: (body[3] << 8) + body[4] };
+    }
+    const isColour =
+      (marker === 0xe0 && ascii(body, 0, 5) === 'JFIF\0') || (marker === 0xee && ascii(body, 0, 5) === 'Adobe');
+    if (JPEG_KEPT.includes(marker) || isColour) kept.push(Uint8Array.of(0xff, marker), bytes.subarray(at, end));
+    at = end;
+    if (marker === 0xda) {
+      hasScan = true;
+      at = endOfScan(bytes, end);
+      kept.push(bytes.subarray(end, at < bytes.length ? at : Math.max(end, at - JPEG_AHEAD)));
+    }
   }
-  if (!complete) throw new Error(DAMAGED); // Browsers show what there is of it, in grey or half.
-  return { isForPngjs: Boolean(header.isForPngjs) };
+  if (!size || !hasScan) throw new Error(DAMAGED);
+  const decode = async () => {
+    const pixels = await browserDecoded([...kept, JPEG_END], 'image/jpeg', size);
+    const bitmap = await bitmapOf([...kept, JPEG_TAIL, JPEG_END], 'image/jpeg');
+    if (!showsThese(bitmap, pixels)) throw new Error(DAMAGED);
+    return pixels;
+  };
+  return { ...size, decode, orientation };
+}
+
+/** Where the first marker but a restart follows; the file's length if none does. */
+function endOfScan(bytes, start) {
+  for (let at = bytes.indexOf(0xff, start); at >= 0; at = bytes.indexOf(0xff, at)) {
+    const first = at;
+    while (bytes[at] === 0xff) at += 1;
+    if (at < bytes.length && bytes[at] !== 0 && !(bytes[at] >= 0xd0 && bytes[at] <= 0xd7)) return first;
+  }
+  return bytes.length;
+}
+
+/** Whether a bitmap, closed here, has the pixels that were read from another, compared in strips. */
+function showsThese(bitmap, { data, width, height }) {
+  const ROWS = 256;
+  try {
+    const context = whiteContext(width, Math.min(ROWS, height));
+    for (let top = 0; top < height; top += ROWS) {
+      const rows = Math.min(ROWS, height - top);
+      context.drawImage(bitmap, 0, -top);
+      const strip = new Uint32Array(context.getImageData(0, 0, width, rows).data.buffer);
+      const expected = new Uint32Array(data.buffer, 4 * top * width, rows * width);
+      if (strip.some((pixel, index) => differs(pixel, expected[index]))) return false;
+    }
+    return true;
+  } finally {
+    bitmap.close();
+  }
+}
+
+/** Whether two opaque pixels differ by more than the lowest bits, which some browsers change against fingerprinting. */
+function differs(one, other) {
+  return one !== other && ((one ^ other) & 0xfefefe) !== 0;
+}
+
+/**
+ * Walk the chunks of a WebP (RFC 9649, section 2), whose size stands at its beginning, without its profile.
+ *
+ * @param {Uint8Array} bytes
+ * @returns {Picture}
+ */
+function webp(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const end = 8 + view.getUint32(4, true);
+  const uint24 = (at) => view.getUint16(at, true) + (bytes[at + 2] << 16);
+  const kept = [];
+  let size;
+  for (let at = 12, start; at + 8 <= Math.min(end, bytes.length); ) {
+    const kind = ascii(bytes, at, 4);
+    const length = view.getUint32(at + 4, true);
+    [start, at] = [at, at + 8 + length + (length % 2)];
+    if (['ICCP', 'EXIF', 'XMP '].includes(kind)) continue;
+    let chunk = bytes.subarray(start, at);
+    if (!size) {
+      const body = start + 8;
+      if (chunk.length < 8 + { 'VP8X': 10, 'VP8L': 5, 'VP8 ': 10 }[kind] || !/^VP8[XL ]$/.test(kind)) {
+        throw new Error(DAMAGED);
+      }
+      if (kind === 'VP8X') {
+        size = { width: uint24(body + 4) + 1, height: uint24(body + 7) + 1 };
+        chunk = chunk.slice();
+        chunk[8] &= ~0x2c; // No profile, EXIF or XMP follows.
+      } else if (kind === 'VP8L') {
+        const packed = view.getUint32(body + 1, true);
+        size = { width: (packed & 0x3fff) + 1, height: ((packed >> 14) & 0x3fff) + 1 };
+      } else {
+        size = { width: view.getUint16(body + 6, true) & 0x3fff, height: view.getUint16(body + 8, true) & 0x3fff };
+      }
+    }
+    kept.push(chunk);
+  }
+  if (!size) throw new Error(DAMAGED);
+  const decode = () => {
+    if (end > bytes.length) throw new Error(DAMAGED);
+    const head = bytes.slice(0, 12);
+    new DataView(head.buffer).setUint32(4, 4 + kept.reduce((sum, { length }) => sum + length, 0), true);
+    return browserDecoded([head, ...kept], 'image/webp', size);
+  };
+  return { ...size, decode };
+}
+
+/**
+ * Look through the boxes of an AVIF (ISO/IEC 23008-12) for its largest size and for how it is turned.
+ *
+ * @param {Uint8Array} bytes
+ * @returns {Picture}
+ */
+function avif(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let meta;
+  for (let at = 0, size; at + 8 <= bytes.length; at += size) {
+    size = view.getUint32(at) || bytes.length - at;
+    if (size === 1) size = at + 16 <= bytes.length ? Number(view.getBigUint64(at + 8)) : 0;
+    if (size < 8 || at + size > bytes.length) throw new Error(DAMAGED);
+    if (ascii(bytes, at + 4, 4) === 'meta') meta ??= bytes.subarray(at, at + size);
+  }
+  const text = meta ? new TextDecoder('latin1').decode(meta) : ''; // Windows-1252 in fact; each byte is one character.
+  let size;
+  for (const { index } of text.matchAll(/ispe\0{4}[^]{8}/g)) {
+    const at = meta.byteOffset - bytes.byteOffset + index + 8;
+    const found = { width: view.getUint32(at), height: view.getUint32(at + 4) };
+    if (!size || found.width * found.height > size.width * size.height) size = found;
+  }
+  if (!size) throw new Error(DAMAGED);
+  // Browsers differ in what they turn, so they get a copy in which nothing is: an imir box becomes an irot box of 0.
+  const still = bytes.slice();
+  const property = (kind) => {
+    const at = text.search(new RegExp(`\\0\\0\\0\\t${kind}[^]`));
+    if (at < 0) return undefined;
+    still.set([0x69, 0x72, 0x6f, 0x74, 0], meta.byteOffset - bytes.byteOffset + at + 4); // "irot", 0
+    return meta[at + 8];
+  };
+  const turns = { undefined: [1, 8, 3, 6], 0: [4, 5, 2, 7], 1: [2, 7, 4, 5] };
+  const axis = property('imir');
+  const angle = property('irot');
+  const orientation = turns[axis === undefined ? axis : axis & 1][(angle ?? 0) & 3];
+  // Firefox takes no two boxes of one kind, so a picture that has both is left as it is, and its sides tell who turned.
+  const hasBoth = axis !== undefined && angle !== undefined;
+  const decode = async () => {
+    try {
+      const pixels = await browserDecoded([hasBoth ? bytes : still], 'image/avif', hasBoth ? undefined : size);
+      return hasBoth && pixels.width !== size.width ? pixels : turned(pixels, orientation);
+    } catch (error) {
+      throw error.message === DAMAGED ? new Error(NO_AVIF) : error;
+    }
+  };
+  return { ...size, decode };
+}
+
+const later = (module, name) => async (bytes) => (await import(module))[name](bytes);
+
+/** First bytes of the formats that every reader of the project accepts, and who reads them. */
+const READERS = [
+  [/^\xff\xd8\xff/, jpeg],
+  [/^\x89PNG\r\n\x1a\n/, later('./png.js', 'png')],
+  [/^RIFF[^]{4}WEBP/, webp],
+  [/^GIF8[79]a/, later('./gif.js', 'gif')],
+];
+
+/** @param {Uint8Array} bytes A whole file. */
+function readerOf(bytes) {
+  const start = ascii(bytes, 0, 12);
+  const found = READERS.find(([signature]) => signature.test(start));
+  if (found) return found[1];
+  if (start.slice(4, 8) === 'ftyp') {
+    const size = new DataView(bytes.buffer).getUint32(0);
+    const brands = [ascii(bytes, 8, 4)];
+    for (let at = 16; at < Math.min(size, bytes.length) - 3; at += 4) brands.push(ascii(bytes, at, 4));
+    if (brands.includes('avif') || brands.includes('avis')) return avif;
+    if (brands.some((brand) => /^(hei|hev|mif1|msf1)/.test(brand))) throw new Error(HEIC);
+  }
+  throw new Error(NO_PICTURE);
 }
 
 /** What createImageBitmap must not do to the pixels. */
@@ -115,26 +242,76 @@ export const UNTOUCHED = {
 };
 
 /**
- * Decode a file to upright RGB: EXIF orientation applied, transparency on white, colour profile ignored.
+ * Decode a file to upright RGB: turned as browsers turn it, transparency on white, colour profile ignored.
  *
  * @param {Blob} file
- * @param {{formats: string[], max_pixels: number}} input From detector.json.
+ * @param {{max_pixels: number, max_bytes: number}} input From detector.json.
  * @returns {Promise<ImageData>} Opaque RGBA, 0..255.
  */
 export async function decode(file, input) {
-  if (file.size > MAX_BYTES) {
-    throw new Error(`The file has ${(file.size / 1e6).toFixed(0)} MB; choose one below ${MAX_BYTES / 1e6} MB.`);
+  if (file.size > input.max_bytes) {
+    throw new Error(
+      `The file has ${(file.size / 1e6).toFixed(1)} MB; choose one of at most ${input.max_bytes / 1e6} MB.`,
+    );
   }
-  const buffer = await file.arrayBuffer();
-  let bitmap;
-  const { isForPngjs } = checkHeader(buffer, input);
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const { width, height, decode, orientation } = await readerOf(bytes)(bytes);
+  if (width * height > input.max_pixels) {
+    throw new Error(
+      `The picture has ${width} x ${height} pixels; make it smaller than ${input.max_pixels / 1e6} megapixels.`,
+    );
+  }
+  if (!width || !height) throw new Error(DAMAGED);
   try {
-    if (isForPngjs) return (await import('./png.js')).decodePng(buffer);
-    bitmap = await createImageBitmap(file, UNTOUCHED);
+    return turned(await decode(), orientation);
+  } catch (error) {
+    throw outOfMemory(error) ?? error;
+  }
+}
+
+/** @returns {Promise<ImageBitmap>} */
+async function bitmapOf(parts, type) {
+  try {
+    return await createImageBitmap(new Blob(parts, { type }), UNTOUCHED);
   } catch (error) {
     throw outOfMemory(error) ?? new Error(DAMAGED);
   }
+}
+
+async function browserDecoded(parts, type, size) {
+  const bitmap = await bitmapOf(parts, type);
+  if (size && (bitmap.width !== size.width || bitmap.height !== size.height)) throw new Error(DAMAGED);
   return pixelsOf(bitmap);
+}
+
+function whiteContext(width, height) {
+  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+  context.fillStyle = 'white';
+  context.fillRect(0, 0, width, height);
+  return context;
+}
+
+let canvasTrouble; // The sentence of checkCanvas, or '' for none; undefined before it was asked.
+
+/**
+ * Make sure that a canvas gives back what was drawn on it: some browsers answer with random or white pixels, against
+ * fingerprinting. Those that change the lowest bits alone pass.
+ *
+ * @throws {Error} It does not.
+ */
+export function checkCanvas() {
+  canvasTrouble ??= isCanvasHonest() ? '' : NO_CANVAS;
+  if (canvasTrouble) throw new Error(canvasTrouble);
+}
+
+function isCanvasHonest() {
+  const side = 16;
+  const pattern = new ImageData(side, side);
+  for (let at = 0; at < pattern.data.length; at++) pattern.data[at] = at % 4 === 3 ? 255 : (at * 89 + 17) % 256;
+  const context = whiteContext(side, side);
+  context.putImageData(pattern, 0, 0);
+  const { data } = context.getImageData(0, 0, side, side);
+  return data.every((value, at) => Math.abs(value - pattern.data[at]) <= 1);
 }
 
 /**
@@ -143,17 +320,20 @@ export async function decode(file, input) {
  */
 export function pixelsOf(bitmap) {
   const { width, height } = bitmap;
+  checkCanvas();
+  let pixels;
   try {
-    const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-    context.fillStyle = 'white';
-    context.fillRect(0, 0, width, height);
+    const context = whiteContext(width, height);
     context.drawImage(bitmap, 0, 0);
-    return context.getImageData(0, 0, width, height);
+    pixels = context.getImageData(0, 0, width, height);
   } catch {
     throw new Error(NO_MEMORY); // It was decoded, so only the canvas can be too large; each browser says that otherwise.
   } finally {
     bitmap.close();
   }
+  // A canvas that was too large answers with zeros, in which nothing is opaque.
+  for (let at = 3; at < pixels.data.length; at += 4) if (pixels.data[at] !== 255) throw new Error(LOST);
+  return pixels;
 }
 
 /**
