@@ -1,13 +1,17 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '9dc39ada36c5';
+self.VERSION = '749af1a2b612';
 self.FILES = {
   "app.js": {
-    "bytes": 11668,
-    "sha256": "2bd328b8c2275bb1f45e6af747154b46ab220d7345a04f4af9ab2c47e9b0eedf"
+    "bytes": 11700,
+    "sha256": "f94065547e483316de5412a6b80c3deeda3b968c5d521262ceb7bd0461aaf748"
   },
   "backends.js": {
-    "bytes": 6591,
-    "sha256": "28f133c039028fec83f685d74b9582287054ccaf7ce8d7cc6c3808db360d1b07"
+    "bytes": 6579,
+    "sha256": "fa02bccd39c7c12165b521febc988311da675893361a25b981e458b9156afd7e"
+  },
+  "bytes.js": {
+    "bytes": 2888,
+    "sha256": "b26dd98bbb92f51855970986325cabb18922804a8413ac5def43b09ea96b29ce"
   },
   "camera.js": {
     "bytes": 2212,
@@ -18,8 +22,8 @@ self.FILES = {
     "sha256": "a547bacaf93d223e254e93a527b0d41e05cc20928315e532428b91cd8adf7c6d"
   },
   "cards.js": {
-    "bytes": 7991,
-    "sha256": "a7a3187343cfe6a7bcae803e7a78e63e20abaa8e7e4474ea9b1c47b90b66fb8e"
+    "bytes": 8014,
+    "sha256": "b0992211bdb96a8e2fc29af8ae2d454387546812e55e5bd5fefbb93d1e9dd8fa"
   },
   "chain.js": {
     "bytes": 6927,
@@ -34,12 +38,12 @@ self.FILES = {
     "sha256": "92b26927c6655271ee938880f619376f7bb0f9ef4fd32180c7a3dff90cd3855c"
   },
   "detector.d.ts": {
-    "bytes": 5494,
-    "sha256": "ee360e3c52cb14b5b6ab2697e33301862ab149a3295f5c3ee3d1ba19896a4bb6"
+    "bytes": 5498,
+    "sha256": "edfc776c865c08444f51919db5d6a7d291770ee7191e3e59872e06919a3a2c7a"
   },
   "detector.js": {
-    "bytes": 9209,
-    "sha256": "e32edd46b5ebee25c510bcda26730a3c9b63346f0e7c78dabf3c7e8f3cd60957"
+    "bytes": 9214,
+    "sha256": "078e8989a2b54514b39abf1e634ee725d776749acad49a6e6694da61953910a6"
   },
   "examples/astronaut.jpg": {
     "bytes": 45960,
@@ -65,6 +69,10 @@ self.FILES = {
     "bytes": 24417,
     "sha256": "a30107bae685644170f4c7fcb68a4080c0fba291c9a986cb929e534cbd4028f0"
   },
+  "gif.js": {
+    "bytes": 4290,
+    "sha256": "9ac578e90de0c3b0e53ee34ec1e6c28cecb3a155367c69a83d4f07df1cc29e55"
+  },
   "icon.svg": {
     "bytes": 427,
     "sha256": "9448b968950e647224aff0c61eec73e9e6668ebc3e09db9874cf58cda1168e13"
@@ -82,8 +90,8 @@ self.FILES = {
     "sha256": "c304088851aea6b6b5ced1c720aaaeb5118cf4b39391062f185882e0ae6f6bee"
   },
   "incoming.js": {
-    "bytes": 4936,
-    "sha256": "5441f43885291dbec87bd3e2bd382bf21a4faa7f672f4b8117c11e41d26ab994"
+    "bytes": 4969,
+    "sha256": "538518e71f5d0d58083e5e913702a9ed04a8c280d355ca6e5104266e0762d40d"
   },
   "index.html": {
     "bytes": 6389,
@@ -95,11 +103,11 @@ self.FILES = {
   },
   "model.js": {
     "bytes": 4041,
-    "sha256": "625619bad6b71d647d8e8d36cb4542e58636eea4c3c8b78ca6fe55d76cb67e0e"
+    "sha256": "3aa76865bcc6248315797dd762df197a572a7672ea77e463753fb3d18fdb2bcd"
   },
   "models/custom/detector.json": {
-    "bytes": 35849,
-    "sha256": "feff6c07811109f8120de74cceaea9be21192ea26ec4f9ba3fe68e28951a77c8",
+    "bytes": 35876,
+    "sha256": "e8108a447ee777fd7c9e95d3a43681a312b9fdec8c7459c17bf8275286ade7a6",
     "later": true
   },
   "models/custom/group1-shard1of3.bin": {
@@ -123,8 +131,8 @@ self.FILES = {
     "later": true
   },
   "models/residual/detector.json": {
-    "bytes": 29696,
-    "sha256": "83d79496049498c749b96877fb91eeba17a14267e44a67c3b1ec436b7f2441f7",
+    "bytes": 29723,
+    "sha256": "ab5140dc21251eb40b770ef1e39e79be4ffa1a23880e12e4b3af5c1a1e573902",
     "later": true
   },
   "models/residual/group1-shard1of1.bin": {
@@ -138,8 +146,8 @@ self.FILES = {
     "later": true
   },
   "models/xception_tuned/detector.json": {
-    "bytes": 27098,
-    "sha256": "4be9a18e8b5d079b331065a0bd95f258d2be73a8f77ce6f7fc91659ebc0ceac1"
+    "bytes": 27125,
+    "sha256": "2e48f8372284a5532ac9c4200eab437adb2cf882b1892caeff020f0498858351"
   },
   "models/xception_tuned/group1-shard1of2.bin": {
     "bytes": 4194304,
@@ -162,16 +170,16 @@ self.FILES = {
     "sha256": "a82b8ea37814f90ede9180083f51fe1d3c3f9eec1ab0c5ff0f5f3f25343921c2"
   },
   "package.json": {
-    "bytes": 618,
-    "sha256": "aff33c341a3b73605ab0b5f6c72156b7b5d5175b7f62ab95e234df192e7f8ffe"
+    "bytes": 648,
+    "sha256": "d22e71127e3ad95f0ea5bcefb43305ff8fd22571fa54f7af1f345bc1120b73e8"
   },
   "photo.js": {
-    "bytes": 8087,
-    "sha256": "5d5015cbffb3a1eeccc17ca879ce3acf4f0b2a61f963def2c5a6741a9cc76875"
+    "bytes": 16573,
+    "sha256": "5d74311ea59fb31d886768f4ebf57cc2232f13ae607da6ec5dfbc37d6896fcb2"
   },
   "png.js": {
-    "bytes": 2840,
-    "sha256": "8edb1a4ff328e899c91eec43b4d4d0c0f6dcc5ddc60082e52f61ff86e382f5d9"
+    "bytes": 8947,
+    "sha256": "8f1db39e4e186834b5f21590b5d310c4bf47dd8bbb7e9649df3c79a108274e05"
   },
   "style.css": {
     "bytes": 6431,
@@ -209,14 +217,6 @@ self.FILES = {
     "bytes": 944,
     "sha256": "f9e74e80b0c1de69bd3adbe94cacede8f0cb9d93660970fb8d4dbed7c6e22b85"
   },
-  "vendor/pngjs/browser.js": {
-    "bytes": 572711,
-    "sha256": "e21b88288e3df098f476bb3c4d1e8900d3780572e1802c8e301e38674d527f51"
-  },
-  "vendor/pngjs/packages.json": {
-    "bytes": 120,
-    "sha256": "9160c44a40192521d7c4fde1dee64603a073ee7873fcad23f210da7a5f9e83b9"
-  },
   "vendor/tf-backend-wasm.es2017.min.js": {
     "bytes": 144402,
     "sha256": "bdd8c3c1fb0b37601bc2a122efa20b8d78e2936d104b03a44591be4188c63f65"
@@ -249,7 +249,7 @@ self.FILES = {
     "later": true
   },
   "worker.js": {
-    "bytes": 4561,
-    "sha256": "a6f7bca458994fbc2bcfc513516399a76f458778c48ba7e811affe4f79a2c0f1"
+    "bytes": 4552,
+    "sha256": "b7622d7e660753bc023b03fc5c7db4e4d6ff7c5b103389b8807ba1543984a8f0"
   }
 };
