@@ -1096,12 +1096,14 @@ def test_everything_is_reached_by_keyboard(page):
     reached = []
     focused = "() => { const e = document.activeElement; return e.id || e.parentElement.id || e.tagName; }"
     outline = "() => getComputedStyle(document.activeElement.closest('.drop') ?? document.activeElement).outlineStyle"
-    maps = page.locator(".evidence:visible input").count()  # None, if the model draws no map.
-    for _ in range(6 + maps):
+    examples = page.locator("#examples button").count()
+    card = ["a", "INPUT"] if page.is_visible(".evidence input") else ["a"]  # Its box; the map, if the model draws one.
+    expected = ["file", "use-camera", *["examples"] * examples, "csv", "clear", "table", *card * 2, "settings"]
+    for _ in expected:
         reached.append(page.evaluate(focused))
         assert page.evaluate(outline) != "none", reached
         page.keyboard.press("Tab")
-    assert reached == ["file", "use-camera", "csv", "clear", "table", *["INPUT"] * maps, "settings"]
+    assert reached == expected
     page.focus("#clear")
     page.keyboard.press("Enter")
     assert page.locator(".card").count() == 0
