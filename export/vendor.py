@@ -3,8 +3,8 @@
     npm ci --prefix tests && python -m export vendor
 
 ``web/vendor/`` gets TensorFlow.js from ``tests/node_modules``, and from ``train/chain`` what both must agree on about
-faces; ``space/chain/`` is ``train/chain/`` again, since a Space can't import from outside its folder. ``web/examples/`` is
-``space/examples/`` again.
+faces; ``space/chain/`` is ``train/chain/`` again, since a Space can't import from outside its folder, and
+``web/examples/`` is ``space/examples/`` again.
 BlazeFace goes to both: as it is to ``train/chain/``, converted to the page. ``web/files.js`` lists the page's files anew.
 The tests fail when a copy differs from its source, or the list from the files: run this after any change in ``web/``.
 """

@@ -1,6 +1,7 @@
 """The page's module as an npm package, used as a newcomer would: packed, installed into a new Vite project, bundled."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -60,8 +61,10 @@ def test_the_package_holds_the_module_and_not_the_page():
     names = {file["path"] for file in packed["files"]}
     assert {"detector.js", "detector.d.ts", "worker.js", "models.json", "README.md", "vendor/faces.json"} <= names
     assert not names & {"app.js", "index.html", "sw.js", "files.js"}
-    imported = {name for path in WEB.glob("*.js") for name in names if name.endswith(".js") and f"/{name}'" in path.read_text()}
+    code = "".join(path.read_text() for path in WEB.glob("*.js") if path.name in names)
+    imported = {*re.findall(r"['/]([a-z]+\.js)'", code)}
     assert {"chain.js", "faces.js", "photo.js", "png.js", "card.js"} <= imported
+    assert not {name for name in imported if (WEB / name).exists()} - names
 
 
 def test_a_new_vite_project_gives_a_verdict(project, browser):
@@ -86,4 +89,5 @@ def test_the_types_are_those_of_the_module(tmp_path, monkeypatch):
     shutil.copy(WEB / "detector.js", tmp_path / "web")
     monkeypatch.setattr(vendor, "ROOT", tmp_path)
     vendor.write_types()
-    assert (tmp_path / "web/detector.d.ts").read_text() == (WEB / "detector.d.ts").read_text(), "python -m export vendor"
+    types = (WEB / "detector.d.ts").read_text()
+    assert (tmp_path / "web/detector.d.ts").read_text() == types, "python -m export vendor"

@@ -144,7 +144,8 @@ def astronaut_s_face() -> Image.Image:
 def portrait(seed: int = 0, size: int = 256) -> Image.Image:
     """A face as the training set has them, no two seeds alike: the astronaut's, in other light and with grain."""
     random = np.random.default_rng(seed)
-    pixels = np.asarray(astronaut_s_face().resize((size, size))) * random.uniform(0.8, 1.1, 3) + random.normal(0, 3, (size, size, 3))
+    pixels = np.asarray(astronaut_s_face().resize((size, size))) * random.uniform(0.8, 1.1, 3)
+    pixels += random.normal(0, 3, pixels.shape)
     return Image.fromarray(np.clip(pixels, 0, 255).astype("uint8"))
 
 
@@ -232,7 +233,8 @@ def test_each_of_several_faces_has_its_box_its_crop_and_its_verdict(page):
     assert text.startswith(f"group.png: {page.inner_text('.verdict')}") and text.count("P(real)") == 3
     expected = [view.box for view in face_views(np.asarray(picture))]
     for index, link in enumerate(page.locator(".boxes a").all()):
-        x, y, width, height = (float(link.locator(".outline").get_attribute(key)) for key in ("x", "y", "width", "height"))
+        outline = link.locator(".outline")
+        x, y, width, height = (float(outline.get_attribute(key)) for key in ("x", "y", "width", "height"))
         assert [x, y, x + width, y + height] == pytest.approx(expected[index], abs=0.01 * picture.width)
         name = f"Face {index + 1}: {INFO['words'][labels[index]]}, P(real) {100 * p_reals(page)[index]:.1f} %"
         assert link.get_attribute("aria-label") == name
@@ -406,7 +408,7 @@ def test_the_pictures_of_a_zip_are_judged_and_the_rest_is_counted(page):
         }.items():  # fmt: skip
             z.writestr(name, content)
     page.set_input_files("#file", file("photos.zip", stream.getvalue()))
-    page.wait_for_selector("#status:text-matches('^2 photos: .* 3 other files were left out, as they are no pictures.$')")
+    page.wait_for_selector("#status:text-matches('^2 photos: .* 3 other files were left out, as they are no pictures')")
     names = ["photos.zip/holiday/a.jpg", f"photos.zip/b.png: {NO_PICTURE}"]
     assert page.locator(".card .name").all_inner_texts() == names
     assert len(p_reals(page)) == 1
@@ -457,7 +459,7 @@ def test_a_picture_that_comes_as_an_address_gets_a_sentence(way, page):
 def test_an_example_is_judged(page):
     for button in page.locator("#examples button").all():
         button.click()
-        page.wait_for_selector(f"#results .card:nth-child(1)[data-verdict] .verdict")
+        page.wait_for_selector(".card[data-verdict]")
         page.wait_for_selector("#status:text-matches('^[a-z-]+.jpg: ')")
         page.click("#clear")
 
@@ -478,10 +480,14 @@ def test_the_camera_is_opened_once_and_gives_no_photo_before_its_first_frame(sma
     opened(page, small.url)
     page.locator("#use-camera").dblclick()
     page.wait_for_selector("#shoot:enabled")
-    assert page.evaluate("() => asked") == [{"video": {"width": {"ideal": 1280}, "facingMode": {"ideal": "environment"}}}]
+    wanted = {"width": {"ideal": 1280}, "facingMode": {"ideal": "environment"}}
+    assert page.evaluate("() => asked") == [{"video": wanted}]
     page.click("#close-camera")
-    page.locator("#video").evaluate("video => { video.play = () => {}; video.autoplay = false; video.preload = 'none'; }")
-    assert page.locator("#video").evaluate("video => video.srcObject") is None
+    page.wait_for_function("() => document.getElementById('video').srcObject === null")
+    page.click("#use-camera")  # Anew: no photo before its first frame.
+    page.locator("#camera[open]").wait_for()
+    ready = "() => document.getElementById('video').readyState >= 2 || document.getElementById('shoot').disabled"
+    assert page.evaluate(ready)
 
 
 @pytest.mark.parametrize(
@@ -1090,12 +1096,14 @@ def test_everything_is_reached_by_keyboard(page):
     reached = []
     focused = "() => { const e = document.activeElement; return e.id || e.parentElement.id || e.tagName; }"
     outline = "() => getComputedStyle(document.activeElement.closest('.drop') ?? document.activeElement).outlineStyle"
-    maps = page.locator(".evidence:visible input").count()  # None, if the model draws no map.
-    for _ in range(6 + maps):
+    examples = page.locator("#examples button").count()
+    card = ["a", "INPUT"] if page.is_visible(".evidence input") else ["a"]  # Its box; the map, if the model draws one.
+    expected = ["file", "use-camera", *["examples"] * examples, "csv", "clear", "table", *card * 2, "settings"]
+    for _ in expected:
         reached.append(page.evaluate(focused))
         assert page.evaluate(outline) != "none", reached
         page.keyboard.press("Tab")
-    assert reached == ["file", "use-camera", "csv", "clear", "table", *["INPUT"] * maps, "settings"]
+    assert reached == expected
     page.focus("#clear")
     page.keyboard.press("Enter")
     assert page.locator(".card").count() == 0
@@ -1170,7 +1178,8 @@ def test_the_module_takes_elements_too(page):
             image.src = URL.createObjectURL(file);
             await image.decode();
             const both = await Promise.all([detector.classify(file), detector.classify(image)]);
-            const errors = [await caught(detector.classify(new Blob(['text']))), await caught(detector.classify(new Image()))];
+            const errors = [];
+            for (const bad of [new Blob(['text']), new Image()]) errors.push(await caught(detector.classify(bad)));
             return [both[0].faces[0].p_real, both[1].faces[0].p_real, detector.info.name, ...errors];
         }""",
     )
@@ -1194,7 +1203,8 @@ def test_the_module_s_answer_has_what_it_documents(page):
     [row] = face["rows"]
     assert tuple(row) == COLUMNS and row["file"] == "a.png" and row["faces"] == row["face"] == 1
     assert {key: face["faces"][0][key] for key in COLUMNS} == row
-    assert row["verdict"] == label_of(row["p_real"]) == face["verdict"] and face["words"] == INFO["words"][row["verdict"]]
+    assert row["verdict"] == label_of(row["p_real"]) == face["verdict"]
+    assert face["words"] == INFO["words"][row["verdict"]]
     assert [none["verdict"], none["faces"], none["words"]] == ["no_face", [], NO_FACE]
     [row] = none["rows"]
     assert [row["face"], row["faces"], row["p_real"], row["box"], row["verdict"]] == [None, 0, None, None, "no_face"]
@@ -1252,7 +1262,9 @@ def test_a_closed_detector_answers_with_a_sentence(page):
 def test_a_file_that_is_gone_when_its_turn_comes_gets_a_sentence(page, tmp_path):
     path = tmp_path / "a.jpg"
     path.write_bytes(photo("")["buffer"])
-    page.evaluate("() => document.body.append(Object.assign(document.createElement('input'), { type: 'file', id: 'own' }))")
+    page.evaluate(
+        "() => document.body.append(Object.assign(document.createElement('input'), { type: 'file', id: 'own' }))"
+    )
     page.set_input_files("#own", path)
     path.unlink()
     sentence = with_module(

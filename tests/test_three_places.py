@@ -1,7 +1,7 @@
 """One photo, one answer on each of its faces: Python with the Keras file, the Space's interface, the page in Chromium.
 
-The model is the page's default one. With the 140k subset beside the project (or where TEST_IMAGES points), a part of
-its test split is compared too.
+The model is the page's default one. With Kaggle's 140k images beside the project (or where TEST_IMAGES points), a
+part of its test split is compared too.
 """
 
 import json
@@ -18,11 +18,12 @@ from skimage import data
 from train import run
 from train.chain.read import read_photo
 from train.chain.verdict import face_views, picture_verdict, rows
+from train.spec import CLASS_NAMES
 
 AS_IS, CUT = 0.001, 0.02  # In P(real). A cut face's pixels follow its keypoints, which decoders move a little.
 BOX = 0.01  # Of the picture's longer side.
 INFO = json.loads((SPACE_MODEL / "detector.json").read_text())
-TEST_IMAGES = Path(os.environ.get("TEST_IMAGES", ROOT.parent / "shared/data/140k-subset/test"))
+TEST_IMAGES = Path(os.environ.get("TEST_IMAGES", ROOT.parent / "shared/data/kaggle-140k/test"))
 PAGE = """async () => {
     const { loadDetector } = await import('./detector.js');
     globalThis.detector ??= await loadDetector();
@@ -55,7 +56,9 @@ def page(browser, web):
     page.set_default_timeout(120_000)
     page.goto(web)
     page.wait_for_selector("#file:enabled", state="attached")
-    page.evaluate("() => document.body.append(Object.assign(document.createElement('input'), { type: 'file', id: 'compared' }))")
+    page.evaluate(
+        "() => document.body.append(Object.assign(document.createElement('input'), { type: 'file', id: 'compared' }))"
+    )
     yield page
     page.close()
 
@@ -88,22 +91,22 @@ def assert_same(expected: dict, answer: dict, side: int, where: str) -> None:
     assert [row["faces"] for row in others] == [row["faces"] for row in faces], where
     near = False
     for row, other in zip(faces, others, strict=True):
-        where = f"{row['file']} {where} face {row['face']}"
+        which = f"{row['file']} {where} face {row['face']}"
         bound = AS_IS if row["as_is"] else CUT
         same = ("face", "as_is", "advice")
-        assert {key: other[key] for key in same} == {key: row[key] for key in same}, where
-        assert other.keys() == row.keys(), where
+        assert {key: other[key] for key in same} == {key: row[key] for key in same}, which
+        assert other.keys() == row.keys(), which
         if row["face"] is None:
-            assert other["verdict"] == "no_face" and other["p_real"] is None and other["box"] is None, where
+            assert other["verdict"] == "no_face" and other["p_real"] is None and other["box"] is None, which
             continue
-        print(f"{where}: {abs(other['p_real'] - row['p_real']):.1e}")
-        assert other["box"] == pytest.approx(row["box"], abs=BOX * side), where
-        assert other["roll"] == pytest.approx(row["roll"], abs=2), where
-        assert other["p_real"] == pytest.approx(row["p_real"], abs=bound), where
+        print(f"{which}: {abs(other['p_real'] - row['p_real']):.1e}")
+        assert other["box"] == pytest.approx(row["box"], abs=BOX * side), which
+        assert other["roll"] == pytest.approx(row["roll"], abs=2), which
+        assert other["p_real"] == pytest.approx(row["p_real"], abs=bound), which
         if is_near_a_limit(row["p_real"], bound):
             near = True
         else:
-            assert other["verdict"] == row["verdict"], where
+            assert other["verdict"] == row["verdict"], which
     assert near or answer["verdict"] == expected["verdict"], where
 
 
@@ -159,9 +162,9 @@ def test_photos_get_one_answer_on_each_face(photos, space, page, network):
     compare(photos, space, page, network)
 
 
-@pytest.mark.skipif(not TEST_IMAGES.is_dir(), reason="the 140k subset is not there")
+@pytest.mark.skipif(not TEST_IMAGES.is_dir(), reason="Kaggle's images are not there")
 def test_the_test_split_gets_one_answer(space, page, network):
-    files = sorted(TEST_IMAGES.rglob("*.jpg"))[::10]  # Both classes; test_agreement.py takes them all.
+    files = [file for name in CLASS_NAMES for file in sorted((TEST_IMAGES / name).glob("*.jpg"))[:10]]
     assert len(files) == 20
     compare(files, space, page, network)
 

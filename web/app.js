@@ -40,7 +40,8 @@ function progress(value, max, words = '') {
 function about({ name, metrics, provenance, threshold, unsure, temperature }) {
   const { counts, names } = provenance.dataset;
   const sentences = [
-    `Model "${name}", trained on ${counts['train/real']} real and ${counts['train/fake']} fake faces (${names.join(', ')}).`,
+    `Model "${name}", trained on ${counts['train/real']} real and ${counts['train/fake']} fake faces ` +
+      `(${names.join(', ')}).`,
   ];
   if (metrics.test) {
     const { images, at_threshold: at } = metrics.test;
@@ -104,7 +105,8 @@ async function judge({ name, read }, card, signal) {
   } catch (error) {
     signal.throwIfAborted();
     showError(card, error.message);
-    return { words: `${name}: ${error.message}`, isError: true, rows: [errorRow(name, error.message, detector?.info ?? { name: null })] };
+    const row = errorRow(name, error.message, detector?.info ?? { name: null });
+    return { words: `${name}: ${error.message}`, isError: true, rows: [row] };
   }
 }
 

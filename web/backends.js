@@ -1,4 +1,4 @@
-/** Where the network is computed: WebAssembly, which is always there, or a graphics card that proves right and faster. */
+/** Where the network is computed: WebAssembly, which is always there, or a graphics card that is right and faster. */
 
 import { speedUpConcat } from './concat.js';
 
@@ -83,7 +83,7 @@ export function chooseable(onWasm, folder, size, onLoss) {
 }
 
 /**
- * Start the network on a graphics card, in a worker of its own (card.js), so that whatever goes wrong there ends with it.
+ * Start the network on a graphics card, in a worker of its own (card.js): whatever goes wrong there ends with it.
  *
  * @param {'webgl'|'webgpu'} name
  * @param {string} folder Of the model.

@@ -59,7 +59,8 @@ function drawBoxes(svg, cardId, faces, { width, height }, info) {
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
   for (const face of faces.filter(({ box }) => box)) {
     const [left, top, right, bottom] = face.box;
-    const link = add(svg, 'a', { href: `#${idOf(cardId, face)}`, 'aria-label': `Face ${face.face}: ${said(face, info)}` });
+    const name = `Face ${face.face}: ${said(face, info)}`;
+    const link = add(svg, 'a', { href: `#${idOf(cardId, face)}`, 'aria-label': name });
     link.dataset.verdict = face.verdict;
     add(link, 'rect', { x: left, y: top, width: right - left, height: bottom - top, class: 'outline' });
     const [x, y] = [Math.max(left, 0), Math.max(top, 0)]; // The number stays inside the photo.

@@ -15,8 +15,8 @@ export function listModels(base?: string): Promise<{
  * Load a model in a worker.
  *
  * @param {object} [options]
- * @param {string} [options.base] Where this folder is served, an address that ends in "/"; for sites whose bundler moves
- *   this module away from the others.
+ * @param {string} [options.base] Where this folder is served, an address that ends in "/"; for sites whose bundler
+ *   moves this module away from the others.
  * @param {string} [options.folder] Of the model: an address that ends in "/"; by default the first of models.json.
  * @param {(progress: {loaded: number, total: number}) => void} [options.onProgress] Bytes of weights.
  * @param {(backend: Backend) => void} [options.onBackend] Called when a graphics card has failed and WebAssembly has
@@ -37,7 +37,8 @@ export function loadDetector({ base, folder, onProgress, onBackend }?: {
  */
 export type Label = "fake" | "real" | "unsure" | "no_face";
 /**
- * What a table holds of a face; of a picture without one, `face`, `box`, `roll` and `p_real` are null.
+ * What a table holds of a face; of a picture without one, `face`, `box`, `roll` and `p_real` are
+ *  null.
  */
 export type Row = {
     /**
@@ -172,13 +173,13 @@ export type Detector = {
      */
     info: any;
     /**
-     * Rejects with a sentence for
-     * a person.
+     * Rejects with a sentence
+     * for a person.
      */
     classify: (image: Blob | CanvasImageSource, options?: Options) => Promise<Verdict>;
     /**
-     * One answer an image,
-     * in their order; one that can't be judged has an error and does not keep the others from being judged.
+     * One answer an
+     * image, in their order; one that can't be judged has an error and does not keep the others from being judged.
      */
     classifyMany: (images: Iterable<Blob | CanvasImageSource>, options?: Options) => AsyncGenerator<{
         image: Blob | CanvasImageSource;

@@ -3,7 +3,8 @@
  *
  * @typedef {'fake'|'real'|'unsure'|'no_face'} Label
  *
- * @typedef {object} Row What a table holds of a face; of a picture without one, `face`, `box`, `roll` and `p_real` are null.
+ * @typedef {object} Row What a table holds of a face; of a picture without one, `face`, `box`, `roll` and `p_real` are
+ *   null.
  * @property {string} file The file's name; empty without one.
  * @property {number|null} face 1, 2, ..., the largest first.
  * @property {number} faces How many there are in the picture.
@@ -44,11 +45,11 @@
  *
  * @typedef {object} Detector
  * @property {any} info The content of detector.json.
- * @property {(image: Blob|CanvasImageSource, options?: Options) => Promise<Verdict>} classify Rejects with a sentence for
- *   a person.
+ * @property {(image: Blob|CanvasImageSource, options?: Options) => Promise<Verdict>} classify Rejects with a sentence
+ *   for a person.
  * @property {(images: Iterable<Blob|CanvasImageSource>, options?: Options) =>
- *   AsyncGenerator<{image: Blob|CanvasImageSource, verdict?: Verdict, error?: Error}>} classifyMany One answer an image,
- *   in their order; one that can't be judged has an error and does not keep the others from being judged.
+ *   AsyncGenerator<{image: Blob|CanvasImageSource, verdict?: Verdict, error?: Error}>} classifyMany One answer an
+ *   image, in their order; one that can't be judged has an error and does not keep the others from being judged.
  * @property {(name: 'auto'|'wasm'|'webgl'|'webgpu') => Promise<Backend>} use Tests and changes what computes, at
  *   first WebAssembly; "auto" takes a graphics card where that is right and faster.
  * @property {() => void} close Ends the worker and frees its memory.
@@ -79,8 +80,8 @@ export async function listModels(base = HERE) {
  * Load a model in a worker.
  *
  * @param {object} [options]
- * @param {string} [options.base] Where this folder is served, an address that ends in "/"; for sites whose bundler moves
- *   this module away from the others.
+ * @param {string} [options.base] Where this folder is served, an address that ends in "/"; for sites whose bundler
+ *   moves this module away from the others.
  * @param {string} [options.folder] Of the model: an address that ends in "/"; by default the first of models.json.
  * @param {(progress: {loaded: number, total: number}) => void} [options.onProgress] Bytes of weights.
  * @param {(backend: Backend) => void} [options.onBackend] Called when a graphics card has failed and WebAssembly has

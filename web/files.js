@@ -1,13 +1,13 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '76ddfc73b734';
+self.VERSION = '749af1a2b612';
 self.FILES = {
   "app.js": {
-    "bytes": 11668,
-    "sha256": "2bd328b8c2275bb1f45e6af747154b46ab220d7345a04f4af9ab2c47e9b0eedf"
+    "bytes": 11700,
+    "sha256": "f94065547e483316de5412a6b80c3deeda3b968c5d521262ceb7bd0461aaf748"
   },
   "backends.js": {
-    "bytes": 6591,
-    "sha256": "28f133c039028fec83f685d74b9582287054ccaf7ce8d7cc6c3808db360d1b07"
+    "bytes": 6579,
+    "sha256": "fa02bccd39c7c12165b521febc988311da675893361a25b981e458b9156afd7e"
   },
   "bytes.js": {
     "bytes": 2888,
@@ -22,8 +22,8 @@ self.FILES = {
     "sha256": "a547bacaf93d223e254e93a527b0d41e05cc20928315e532428b91cd8adf7c6d"
   },
   "cards.js": {
-    "bytes": 7991,
-    "sha256": "a7a3187343cfe6a7bcae803e7a78e63e20abaa8e7e4474ea9b1c47b90b66fb8e"
+    "bytes": 8014,
+    "sha256": "b0992211bdb96a8e2fc29af8ae2d454387546812e55e5bd5fefbb93d1e9dd8fa"
   },
   "chain.js": {
     "bytes": 6927,
@@ -38,12 +38,12 @@ self.FILES = {
     "sha256": "92b26927c6655271ee938880f619376f7bb0f9ef4fd32180c7a3dff90cd3855c"
   },
   "detector.d.ts": {
-    "bytes": 5494,
-    "sha256": "ee360e3c52cb14b5b6ab2697e33301862ab149a3295f5c3ee3d1ba19896a4bb6"
+    "bytes": 5498,
+    "sha256": "edfc776c865c08444f51919db5d6a7d291770ee7191e3e59872e06919a3a2c7a"
   },
   "detector.js": {
-    "bytes": 9209,
-    "sha256": "e32edd46b5ebee25c510bcda26730a3c9b63346f0e7c78dabf3c7e8f3cd60957"
+    "bytes": 9214,
+    "sha256": "078e8989a2b54514b39abf1e634ee725d776749acad49a6e6694da61953910a6"
   },
   "examples/astronaut.jpg": {
     "bytes": 45960,
@@ -90,12 +90,12 @@ self.FILES = {
     "sha256": "c304088851aea6b6b5ced1c720aaaeb5118cf4b39391062f185882e0ae6f6bee"
   },
   "incoming.js": {
-    "bytes": 4936,
-    "sha256": "5441f43885291dbec87bd3e2bd382bf21a4faa7f672f4b8117c11e41d26ab994"
+    "bytes": 4969,
+    "sha256": "538518e71f5d0d58083e5e913702a9ed04a8c280d355ca6e5104266e0762d40d"
   },
   "index.html": {
-    "bytes": 6207,
-    "sha256": "003a29675e6aa8b703ef88ee7bf3f9ea594263d96e9e7d23c6133b9c5d9bcd78"
+    "bytes": 6389,
+    "sha256": "9a77507ef92ee7127cd477f594f5c591b5bc19f690e711e29253adb4390572cb"
   },
   "manifest.webmanifest": {
     "bytes": 833,
@@ -103,7 +103,7 @@ self.FILES = {
   },
   "model.js": {
     "bytes": 4041,
-    "sha256": "625619bad6b71d647d8e8d36cb4542e58636eea4c3c8b78ca6fe55d76cb67e0e"
+    "sha256": "3aa76865bcc6248315797dd762df197a572a7672ea77e463753fb3d18fdb2bcd"
   },
   "models/custom/detector.json": {
     "bytes": 35876,
@@ -170,8 +170,8 @@ self.FILES = {
     "sha256": "a82b8ea37814f90ede9180083f51fe1d3c3f9eec1ab0c5ff0f5f3f25343921c2"
   },
   "package.json": {
-    "bytes": 597,
-    "sha256": "e32c2bc06a5c5251662e4a5e780b831fff7a04668c2c19018ca24557387ad8aa"
+    "bytes": 648,
+    "sha256": "d22e71127e3ad95f0ea5bcefb43305ff8fd22571fa54f7af1f345bc1120b73e8"
   },
   "photo.js": {
     "bytes": 16573,
@@ -249,7 +249,7 @@ self.FILES = {
     "later": true
   },
   "worker.js": {
-    "bytes": 4561,
-    "sha256": "a6f7bca458994fbc2bcfc513516399a76f458778c48ba7e811affe4f79a2c0f1"
+    "bytes": 4552,
+    "sha256": "b7622d7e660753bc023b03fc5c7db4e4d6ff7c5b103389b8807ba1543984a8f0"
   }
 };

@@ -86,7 +86,10 @@ async function isZip(file) {
 
 /** @param {File} file A zip. One that can't be read is a photo that says so. */
 async function fromZip(file) {
-  const refuse = (sentence) => ({ photos: [{ name: file.name, read: () => Promise.reject(new Error(sentence)) }], leftOut: 0 });
+  const refuse = (sentence) => {
+    const read = () => Promise.reject(new Error(sentence));
+    return { photos: [{ name: file.name, read }], leftOut: 0 };
+  };
   if (file.size > MAX_ZIP_BYTES) return refuse(`The zip has more than ${MAX_ZIP_BYTES / 1e9} GB; split it.`);
   const entries = [];
   let unzip;

@@ -69,8 +69,8 @@ export const buildModel = (tf, { json, weightSpecs, weightData }) =>
 /**
  * @typedef {object} Output
  * @property {number} pReal P(real), 0..1.
- * @property {{data: Float32Array, width: number, height: number}|null} evidence The map, if the model draws one: rows of
- *   0..1 over the picture, high where it speaks for "fake".
+ * @property {{data: Float32Array, width: number, height: number}|null} evidence The map, if the model draws one: rows
+ *   of 0..1 over the picture, high where it speaks for "fake".
  *
  * @param {object} tf The model's own.
  * @param {object} model From `buildModel`.

@@ -4,8 +4,9 @@
  * files.js lists every file with its sha256; its VERSION is a hash of that list and names the cache. Any change
  * to any file makes another files.js, browsers then see another worker, and it waits until the page takes it over.
  *
- * Written by hand rather than with Workbox, which would need a bundler, and leaves the hard parts to its user: it deletes
- * the old version's files under tabs that still run it, and knows no file that is checked, but stored only once it is used.
+ * Written by hand rather than with Workbox, which would need a bundler, and leaves the hard parts to its user: it
+ * deletes the old version's files under tabs that still run it, and has no files that are checked, but stored only
+ * once they are used.
  */
 /* global FILES, VERSION, fetchChecked */
 importScripts('files.js', 'checked.js');

@@ -2,7 +2,7 @@
  * The detector, off the main thread: takes images, answers with a verdict on each face.
  *
  * In:  {load: folder} once; then {id, call: 'classify', image: Blob|ImageBitmap, file, asIs, thumbnail} or
- *      {id, call: 'use', backend: 'auto'|'wasm'|'webgl'|'webgpu'}; {stop: id} for a call that nobody waits for any more.
+ *      {id, call: 'use', backend: 'auto'|'wasm'|'webgl'|'webgpu'}; {stop: id} for a call that nobody waits for.
  * Out: {progress: {loaded, total}} in bytes, then {ready: info} or {failed: string};
  *      then {id, answer} or {id, error: string, isDown} for each call, in the order of the calls; after isDown another
  *      worker is needed. {backend} when a graphics card has failed.
