@@ -457,7 +457,7 @@ def bound_of(name: str, browser_name: str) -> tuple[int, float]:
     or transparent; on these pictures, which are full of noise, by a mean of up to 9 levels.
     """
     if name.endswith(".avif"):
-        return (1, 0.5) if browser_name == "webkit" else (64, 9)
+        return (1, 0.5) if browser_name == "webkit" else (128, 9)
     return (1, 0.5) if "alpha" in name and name.endswith(".webp") else (0, 0)
 
 

@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '749af1a2b612';
+self.VERSION = '79406f09416e';
 self.FILES = {
   "app.js": {
     "bytes": 11700,
@@ -174,8 +174,8 @@ self.FILES = {
     "sha256": "d22e71127e3ad95f0ea5bcefb43305ff8fd22571fa54f7af1f345bc1120b73e8"
   },
   "photo.js": {
-    "bytes": 16573,
-    "sha256": "5d74311ea59fb31d886768f4ebf57cc2232f13ae607da6ec5dfbc37d6896fcb2"
+    "bytes": 16708,
+    "sha256": "c05cd95a1f7052883fe5ad7859e63b02271f85288ec0036b2d3b1008c78caf1c"
   },
   "png.js": {
     "bytes": 8947,

@@ -272,7 +272,9 @@ export async function decode(file, input) {
 /** @returns {Promise<ImageBitmap>} */
 async function bitmapOf(parts, type) {
   try {
-    return await createImageBitmap(new Blob(parts, { type }), UNTOUCHED);
+    // Firefox looks at the first part alone, and knows no JPEG by two bytes.
+    const whole = await new Blob(parts).arrayBuffer();
+    return await createImageBitmap(new Blob([whole], { type }), UNTOUCHED);
   } catch (error) {
     throw outOfMemory(error) ?? new Error(DAMAGED);
   }
