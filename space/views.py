@@ -34,7 +34,7 @@ def verdict_card(judgement: Judgement, info: dict) -> str:
     calibrated = "Calibrated on the validation images" if "temperature" in info else "Not calibrated"
     notes = [answer["scope"]]
     if answer["verdict"] == NO_FACE:
-        notes.insert(0, faces[0]["advice"])
+        notes.insert(0, faces[0]["advice"].removeprefix(answer["words"]).strip())
     else:
         notes.append(f"{calibrated}. A score is evidence, not proof: never accuse anyone on it alone.")
     # The cards follow outside of what is read out by itself; so each face is said here too.
@@ -73,7 +73,7 @@ def boxes(judgement: Judgement, info: dict) -> str:
         place = f"left: {left:.2%}; top: {top:.2%}; width: {right - left:.2%}; height: {bottom - top:.2%}"
         links += (
             f'<a class="box {row["verdict"]}" href="#face-{row["face"]}" style="{place}" '
-            f'aria-label="{html.escape(_face_of(row))}: {html.escape(_words_of(row, info))}"><span>{row["face"]}</span></a>'
+            f'aria-label="{_face_of(row)}: {html.escape(_words_of(row, info))}"><span>{row["face"]}</span></a>'
         )
     picture = data_uri(photo, "JPEG")
     return f'<div class="photo"><img src="{picture}" alt="The photo, with its faces numbered"/>{links}</div>'

@@ -15,7 +15,6 @@ import time
 import zlib
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from conftest import CHROMIUM_OPTIONS, ROOT, SPACE_MODEL, Site, draw, encode
@@ -385,6 +384,8 @@ def tested(tmp_path_factory) -> tuple[Path, dict[str, dict]]:
         pytest.skip("the Kaggle set's test images are not there")
     folder = tmp_path_factory.mktemp("tested")
     (folder / "photos").mkdir()
+    import keras  # Slow to load, and all else here does without.
+
     model = keras.saving.load_model(SPACE_MODEL / "model.keras", compile=False)
     info = json.loads((SPACE_MODEL / "detector.json").read_text())
     answers = {}

@@ -151,7 +151,8 @@ def test_what_was_pulled_is_a_run_again(published, hub, command, tiny, tmp_path)
     assert command("pull", "--repo", "someone/tiny", "--out", tmp_path / "pulled")[0] == 0
     draw(300, 200, 1).save(tmp_path / "photo.png")
     for folder in (tiny, tmp_path / "pulled"):
-        argv = ["predict", str(folder), str(tmp_path / "photo.png"), "--csv", str(tmp_path / f"{folder.name}.csv")]
+        argv = ["predict", str(folder), str(tmp_path / "photo.png"), "--as-is"]
+        argv += ["--csv", str(tmp_path / f"{folder.name}.csv")]
         assert train.main(argv) == 0
     assert (tmp_path / "tiny.csv").read_text() == (tmp_path / "pulled.csv").read_text()
 

@@ -263,7 +263,12 @@ def parser() -> argparse.ArgumentParser:
     p = commands.add_parser("predict", help="judge photos")
     p.add_argument("run", type=Path)
     p.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="files or folders")
-    p.add_argument("--csv", type=Path, help="write the table here instead of printing it")
+    p.add_argument("--as-is", action="store_true", help="take each picture for a face that is cut out already")
+    output = p.add_mutually_exclusive_group()
+    output.add_argument(
+        "--csv", type=Path, metavar="FILE", help="write the table here instead of printing it; given again, go on in it"
+    )
+    output.add_argument("--jsonl", type=Path, metavar="FILE", help="the same as JSON lines")
     p.set_defaults(command=predict.predict)
 
     p = commands.add_parser("clean", help=f"delete what is kept to save time, in {cache.folder()}")
@@ -280,7 +285,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; `tune` goes on when started again, `fit` with --resume", file=sys.stderr)
+        print("interrupted; `tune` and `predict` to a file go on when started again, `fit` with --resume", file=sys.stderr)
         return 130
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -17,6 +18,9 @@ from train.spec import RESIZE
 BATCH = 8  # Larger batches of whole photos fall out of a CPU's caches: 21 photos a second against 5.
 GRID_SIZE = 512  # Largest of SIZES that an image of 256 pixels is enlarged to.
 READERS = 2  # Threads that decode and look for faces while the network computes.
+
+Item = TypeVar("Item")
+Looked = tuple[Any, list[np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,26 +46,47 @@ def score(model: keras.Model, photos: Iterable[Callable[[], np.ndarray]], as_is:
         photos: each a function that reads one: uint8 (height, width, 3).
         as_is: take each as it is, for sets that are cut to the face already.
     """
-    size = models.input_size(model)
 
-    def views(read: Callable[[], np.ndarray]) -> tuple[int | None, list[tuple[bool, np.ndarray]]]:
+    def look(read: Callable[[], np.ndarray]) -> tuple[tuple[int | None, list[bool]], list[np.ndarray]]:
         pixels = read()
         faces = face_views(pixels, as_is)
         seen = [(face.as_is, face.pixels) for face in faces] or [(True, pixels)]
-        resized = [(kept, tf.image.resize(view, (size, size), RESIZE).numpy()) for kept, view in seen]
-        return None if as_is else len(faces), resized
+        return (None if as_is else len(faces), [kept for kept, _ in seen]), [view for _, view in seen]
 
     scores = []
-    with ThreadPoolExecutor(READERS) as pool:
-        for group in _grouped(_ahead(pool, views, photos)):
-            inputs = np.stack([view for _, seen in group for _, view in seen])
-            p_real = model.predict_on_batch(inputs)[:, 0].astype(float)
-            start = 0
-            for faces, seen in group:
-                worst = start + int(np.argmin(p_real[start : start + len(seen)]))
-                scores.append(Score(p_real[worst], faces, seen[worst - start][0]))
-                start += len(seen)
+    for (faces, kept), p_real in judge(model, photos, look):
+        worst = int(np.argmin(p_real))
+        scores.append(Score(p_real[worst], faces, kept[worst]))
     return scores
+
+
+def judge(model: keras.Model, items: Iterable[Item], look: Callable[[Item], Looked]) -> Iterator[tuple]:
+    """Judge what is seen in each item; the next ones are read while the network computes.
+
+    Args:
+        model: pixels to P(real).
+        items: what is to be judged.
+        look: from an item to what is to be said of it, and any number of views, uint8 (height, width, 3).
+
+    Yields:
+        For each item in order: the former, and float64 (views,), P(real) 0..1.
+    """
+    size = models.input_size(model)
+
+    def resized(item: Item) -> Looked:
+        kept, views = look(item)
+        return kept, [tf.image.resize(view, (size, size), RESIZE).numpy() for view in views]
+
+    pool = ThreadPoolExecutor(READERS)
+    try:
+        for group in _grouped(_ahead(pool, resized, items)):
+            inputs = [view for _, views in group for view in views]
+            p_real = model.predict_on_batch(np.stack(inputs))[:, 0].astype(float) if inputs else np.empty(0)
+            for kept, views in group:
+                yield kept, p_real[: len(views)]
+                p_real = p_real[len(views) :]
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def reader(photo: data.Photo, condition: Condition = lambda pixels: pixels) -> Callable[[], np.ndarray]:
@@ -100,7 +125,7 @@ def _grouped(results: Iterable) -> Iterator[list]:
     group, count = [], 0
     for result in results:
         group.append(result)
-        count += len(result[1])
+        count += max(len(result[1]), 1)  # One that shows nothing took its time too.
         if count >= BATCH:
             yield group
             group, count = [], 0

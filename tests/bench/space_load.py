@@ -1,9 +1,11 @@
-"""Ask the Space from 16 clients at once, and see that nothing is lost and that memory stays flat.
+"""How fast the Space starts, and whether 16 clients at once lose nothing while memory stays flat.
 
     python tests/bench/space_load.py --seconds 60
 
-Each client sends one photo after the other and checks that the verdict is that photo's. Exits with 1 when a
-request fails, an answer is another photo's, or memory grows by more than MAX_GROWTH from the second third to the last.
+Each client sends one photo after the other, of one face or three, and checks that the verdict is that photo's. Beside
+them stands the worst case: a photo of the largest size allowed, in which no face is found however it is turned. Exits
+with 1 when a request fails, an answer is another photo's, or memory grows by more than MAX_GROWTH from the second third
+to the last.
 """
 
 import argparse
@@ -17,22 +19,36 @@ from pathlib import Path
 
 import psutil
 from gradio_client import Client, handle_file
+from PIL import Image
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 from conftest import ROOT, draw, encode, free_port, serve  # noqa: E402
 
-SIZES = ((256, 256), (640, 480), (1600, 1200), (2400, 3200))  # Of the photos sent, width and height in pixels.
+from train.chain.read import MAX_PIXELS  # noqa: E402
+
+EXAMPLES = ROOT / "space/examples"
+# Width in pixels.
+PHOTOS = (("astronaut.jpg", 256), ("group.jpg", 768), ("astronaut.jpg", 1600), ("astronaut.jpg", 3200))
+WORST = [int((MAX_PIXELS * share) ** 0.5) for share in (4 / 3, 3 / 4)]  # Width and height, as of a camera.
 MAX_GROWTH = 0.1  # Share of the memory in use in the second third.
 
 
-def verdict(client: Client, photo: Path) -> float:
-    """P(real) of a photo."""
-    return client.predict(handle_file(photo), api_name="/predict")["p_real"]
+def verdict(client: Client, photo: Path) -> list[float | None]:
+    """P(real) of each face of a photo; of one without a face, None."""
+    return [row["p_real"] for row in client.predict(handle_file(photo), api_name="/predict")["faces"]]
 
 
-def ask(url: str, expected: dict[Path, float], first: int, end: float, seconds: list, failures: list) -> None:
-    """Send photos in turn from the ``first`` on until ``end`` (time.monotonic); note seconds and failures."""
+def ask(url: str, expected: dict[Path, list], first: int, end: float, seconds: list, failures: list) -> None:
+    """Send the photos of ``expected`` in turn from the ``first`` on until ``end`` (time.monotonic).
+
+    Args:
+        url: of the Space.
+        expected: {photo: what `verdict` says of it}.
+        first: photo to begin with.
+        end: as stated.
+        seconds, failures: lists to extend by what each request took and what went wrong.
+    """
     client, photos, number = Client(url, verbose=False), list(expected), first
     while time.monotonic() < end:
         photo, start = photos[number % len(photos)], time.monotonic()
@@ -52,18 +68,30 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--clients", type=int, default=16)
     args = parser.parse_args(argv)
 
-    port, seconds, failures, memory = free_port(), [], [], []
+    port, seconds, failures, memory, start = free_port(), [], [], [], time.monotonic()
     environment = os.environ | {"GRADIO_SERVER_PORT": str(port)}
     with (
         tempfile.TemporaryDirectory() as folder,
         serve([sys.executable, "app.py"], port, cwd=ROOT / "space", env=environment) as url,
     ):
-        photos = [Path(folder) / f"{width}x{height}.jpg" for width, height in SIZES]
-        for photo, size in zip(photos, SIZES):
-            photo.write_bytes(encode(draw(*size), "JPEG", quality=85))
         client = Client(url, verbose=False)
-        expected = {photo: verdict(client, photo) for photo in photos}
+        verdict(client, EXAMPLES / "astronaut.jpg")
         [server] = psutil.Process().children()
+        print(
+            f"first verdict {time.monotonic() - start:.1f} s after the start; "
+            f"{server.memory_info().rss / 1e6:.0f} MB of memory"
+        )
+        expected = {}
+        for name, width in PHOTOS:
+            photo = Path(folder) / f"{width}-{name}"
+            image = Image.open(EXAMPLES / name)
+            image.resize((width, width * image.height // image.width)).save(photo, quality=85)
+            expected[photo] = verdict(client, photo)
+        worst = Path(folder) / "worst.jpg"
+        worst.write_bytes(encode(draw(*WORST), "JPEG", quality=70))
+        start = time.monotonic()
+        assert verdict(client, worst) == [None]
+        print(f"{WORST[0]} x {WORST[1]} pixels without a face: {time.monotonic() - start:.1f} s")
         end = time.monotonic() + args.seconds
         clients = [
             threading.Thread(target=ask, args=(url, expected, first, end, seconds, failures))

@@ -1,0 +1,125 @@
+"""What one verdict's network takes in each engine, on two threads, turn by turn in one run.
+
+    pip install onnx==1.17.0 onnxruntime
+    python tests/bench/engines.py [--model xception_tuned] [--rounds 15]
+
+LiteRT runs the Space's file, TensorFlow and JAX the Keras file beside it, onnxruntime the page's file translated to
+ONNX, each in a process of its own. Prints seconds to load and milliseconds a photo (the best and the median of the
+rounds), and the ratio of the medians to onnxruntime's.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[2]
+THREADS = 2
+
+
+def litert(name: str) -> Callable[[np.ndarray], float]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    network = Interpreter(str(ROOT / f"space/models/{name}/model.tflite"), num_threads=THREADS)
+    network.allocate_tensors()
+    pixels, outputs = network.get_input_details()[0]["index"], network.get_output_details()
+    p_real = next(output["index"] for output in outputs if len(output["shape"]) == 2)
+
+    def run(photo: np.ndarray) -> float:
+        network.set_tensor(pixels, photo)
+        network.invoke()
+        return float(network.get_tensor(p_real)[0, 0])
+
+    return run
+
+
+def onnxruntime(name: str) -> Callable[[np.ndarray], float]:
+    import onnxruntime
+    from page_vs_onnxruntime import Translator
+
+    size = json.loads((ROOT / f"space/models/{name}/detector.json").read_text())["input"]["size"]
+    content = Translator(ROOT / f"web/models/{name}", size).made().SerializeToString()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return lambda photo: float(session.run(None, {"pixels": photo})[0].item())
+
+
+def tensorflow(name: str) -> Callable[[np.ndarray], float]:
+    import keras
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    network = keras.saving.load_model(ROOT / f"space/models/{name}/model.keras", compile=False)
+    graph = tf.function(lambda photo: network(photo, training=False)[0])
+    return lambda photo: float(graph(photo).numpy()[0, 0])
+
+
+def jax(name: str) -> Callable[[np.ndarray], float]:
+    import jax
+    import keras
+
+    network = keras.saving.load_model(ROOT / f"space/models/{name}/model.keras", compile=False)
+    weights = [[w.value for w in some] for some in (network.trainable_variables, network.non_trainable_variables)]
+    compiled = jax.jit(lambda weights, photo: network.stateless_call(*weights, photo, training=False)[0][0])
+    return lambda photo: float(compiled(weights, photo)[0, 0])
+
+
+ENGINES = {"LiteRT": litert, "onnxruntime": onnxruntime, "TensorFlow": tensorflow, "JAX": jax}
+
+
+def work(engine: str, name: str, photo: np.ndarray, asked: Connection) -> None:
+    """In its own process: load, answer once, then answer as often as asked; sends what each takes, in seconds."""
+    os.environ["KERAS_BACKEND"] = "jax" if engine == "JAX" else "tensorflow"
+    sys.path[:0] = [str(Path(__file__).parent), str(ROOT), str(ROOT / "tests")]
+    start = time.perf_counter()
+    run = ENGINES[engine](name)
+    p_real = run(photo)
+    asked.send((time.perf_counter() - start, p_real))
+    while asked.recv():
+        start = time.perf_counter()
+        run(photo)
+        asked.send(time.perf_counter() - start)
+
+
+def main() -> None:
+    """Run the benchmark and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="xception_tuned")
+    parser.add_argument("--rounds", type=int, default=15)
+    args = parser.parse_args()
+    size = json.loads((ROOT / f"space/models/{args.model}/detector.json").read_text())["input"]["size"]
+    photo = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype(np.float32)
+    context = multiprocessing.get_context("spawn")
+    workers, loaded, times = {}, {}, {engine: [] for engine in ENGINES}
+    for engine in ENGINES:
+        here, there = context.Pipe()
+        context.Process(target=work, args=(engine, args.model, photo, there), daemon=True).start()
+        workers[engine], loaded[engine] = here, here.recv()
+    for _ in range(args.rounds):
+        for engine, worker in workers.items():
+            worker.send(True)
+            times[engine].append(1000 * worker.recv())
+    for worker in workers.values():
+        worker.send(False)
+    reference = statistics.median(times["onnxruntime"])
+    print(f"{args.model}, {THREADS} threads\n\n| | first answer, s | best, ms | median, ms | / onnxruntime | P(real) |")
+    print("|---|---|---|---|---|---|")
+    for engine, (seconds, p_real) in loaded.items():
+        median = statistics.median(times[engine])
+        print(
+            f"| {engine} | {seconds:.2f} | {min(times[engine]):.1f} | {median:.1f} | {median / reference:.2f} "
+            f"| {p_real:.6f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
