@@ -1,13 +1,13 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '749af1a2b612';
+self.VERSION = '621a1a8d8da5';
 self.FILES = {
   "app.js": {
     "bytes": 11700,
     "sha256": "f94065547e483316de5412a6b80c3deeda3b968c5d521262ceb7bd0461aaf748"
   },
   "backends.js": {
-    "bytes": 6579,
-    "sha256": "fa02bccd39c7c12165b521febc988311da675893361a25b981e458b9156afd7e"
+    "bytes": 6659,
+    "sha256": "b4765df90e29b2b30f479a810d603f36246f1f288282e8acf67f72e3692cb69e"
   },
   "bytes.js": {
     "bytes": 2888,
