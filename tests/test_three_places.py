@@ -1,4 +1,4 @@
-"""One photo, one answer on each of its faces: Python with the Keras file, the Space's interface, the page in Chromium.
+"""One photo, one answer on each of its faces: `predict`, the Space's interface, the page in Chromium.
 
 The model is the page's default one. With Kaggle's 140k images beside the project (or where TEST_IMAGES points), a
 part of its test split is compared too.
@@ -15,9 +15,9 @@ from gradio_client import Client, handle_file
 from PIL import Image, ImageOps
 from skimage import data
 
-from train import run
+import train.__main__ as train
 from train.chain.read import read_photo
-from train.chain.verdict import face_views, picture_verdict, rows
+from train.chain.verdict import face_views, picture_verdict
 from train.spec import CLASS_NAMES
 
 AS_IS, CUT = 0.001, 0.02  # In P(real). A cut face's pixels follow its keypoints, which decoders move a little.
@@ -63,16 +63,13 @@ def page(browser, web):
     page.close()
 
 
-@pytest.fixture(scope="module")
-def network():
-    return run.load_model(SPACE_MODEL)
-
-
-def in_python(file: Path, network) -> dict:
-    views = face_views(read_photo(file))
-    p_real = [float(network.predict_on_batch(view.pixels[None].astype("float32"))[0, 0]) for view in views]
-    found = rows(file.name, views, p_real, INFO)
-    return {"verdict": picture_verdict(found), "faces": found}
+def predicted(files: list[Path], folder: Path, *options: str) -> dict[Path, dict]:
+    """What ``python -m train predict`` says of each file, by the Space's Keras file."""
+    out = folder / "rows.jsonl"
+    assert train.main(["predict", *options, str(SPACE_MODEL), *map(str, files), "--jsonl", str(out)]) == 0
+    said = [json.loads(line) for line in out.read_text().splitlines()]
+    found = {file: [row for row in said if row["file"] == str(file)] for file in files}
+    return {file: {"verdict": picture_verdict(rows), "faces": rows} for file, rows in found.items()}
 
 
 def on_page(file: Path, page) -> dict:
@@ -91,7 +88,7 @@ def assert_same(expected: dict, answer: dict, side: int, where: str) -> None:
     assert [row["faces"] for row in others] == [row["faces"] for row in faces], where
     near = False
     for row, other in zip(faces, others, strict=True):
-        which = f"{row['file']} {where} face {row['face']}"
+        which = f"{Path(row['file']).name} {where} face {row['face']}"
         bound = AS_IS if row["as_is"] else CUT
         same = ("face", "as_is", "advice")
         assert {key: other[key] for key in same} == {key: row[key] for key in same}, which
@@ -110,10 +107,9 @@ def assert_same(expected: dict, answer: dict, side: int, where: str) -> None:
     assert near or answer["verdict"] == expected["verdict"], where
 
 
-def compare(files: list[Path], space: str, page, network) -> None:
+def compare(files: list[Path], space: str, page, folder: Path) -> None:
     client = Client(space, verbose=False)
-    for file in files:
-        expected = in_python(file, network)
+    for file, expected in predicted(files, folder).items():
         side = max(read_photo(file).shape)
         assert_same(expected, client.predict(handle_file(file), api_name="/predict"), side, "Space")
         assert_same(expected, on_page(file, page), side, "page")
@@ -158,26 +154,26 @@ def photos(tmp_path_factory) -> list[Path]:
     return [folder / name for name in contents]
 
 
-def test_photos_get_one_answer_on_each_face(photos, space, page, network):
-    compare(photos, space, page, network)
+def test_photos_get_one_answer_on_each_face(photos, space, page, tmp_path):
+    compare(photos, space, page, tmp_path)
 
 
 @pytest.mark.skipif(not TEST_IMAGES.is_dir(), reason="Kaggle's images are not there")
-def test_the_test_split_gets_one_answer(space, page, network):
+def test_the_test_split_gets_one_answer(space, page, tmp_path):
     files = [file for name in CLASS_NAMES for file in sorted((TEST_IMAGES / name).glob("*.jpg"))[:10]]
     assert len(files) == 20
-    compare(files, space, page, network)
+    compare(files, space, page, tmp_path)
 
 
-def test_a_picture_taken_as_it_is_gets_one_answer(photos, space, page, network):
-    file = next(file for file in photos if file.name == "none.png")
-    p_real = float(network.predict_on_batch(read_photo(file)[None].astype("float32"))[0, 0])
+def test_a_picture_taken_as_it_is_gets_one_answer(photos, space, page, tmp_path):
+    [file] = [file for file in photos if file.name == "none.png"]
+    expected = predicted([file], tmp_path, "--as-is")[file]
     page.set_input_files("#compared", file)
     on_page = page.evaluate(PAGE.replace("files[0])", "files[0], { asIs: true })"))
     in_space = Client(space, verbose=False).predict(handle_file(file), None, True, api_name="/predict")
     for answer in (on_page, in_space):
-        [row] = answer["faces"]
-        assert row["as_is"] and row["box"] is None and row["p_real"] == pytest.approx(p_real, abs=AS_IS)
+        [row], [same] = answer["faces"], expected["faces"]
+        assert row["as_is"] and row["box"] is None and row["p_real"] == pytest.approx(same["p_real"], abs=AS_IS)
 
 
 def test_the_space_shows_the_verdict(photos, space, browser):

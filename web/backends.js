@@ -96,7 +96,10 @@ function startCard(name, folder) {
     trouble = new Error(reason);
     fail?.(trouble);
   };
-  worker.onerror = () => stop('The worker stopped.');
+  worker.onerror = (event) => {
+    event.preventDefault(); // Or it would end this worker too.
+    stop('The worker stopped.');
+  };
   worker.onmessage = ({ data }) => (data.lost ? stop(data.lost) : answer(data.output));
   worker.postMessage({ folder, backend: name });
 

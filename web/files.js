@@ -1,13 +1,13 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '79406f09416e';
+self.VERSION = '621a1a8d8da5';
 self.FILES = {
   "app.js": {
     "bytes": 11700,
     "sha256": "f94065547e483316de5412a6b80c3deeda3b968c5d521262ceb7bd0461aaf748"
   },
   "backends.js": {
-    "bytes": 6579,
-    "sha256": "fa02bccd39c7c12165b521febc988311da675893361a25b981e458b9156afd7e"
+    "bytes": 6659,
+    "sha256": "b4765df90e29b2b30f479a810d603f36246f1f288282e8acf67f72e3692cb69e"
   },
   "bytes.js": {
     "bytes": 2888,
@@ -174,8 +174,8 @@ self.FILES = {
     "sha256": "d22e71127e3ad95f0ea5bcefb43305ff8fd22571fa54f7af1f345bc1120b73e8"
   },
   "photo.js": {
-    "bytes": 16708,
-    "sha256": "c05cd95a1f7052883fe5ad7859e63b02271f85288ec0036b2d3b1008c78caf1c"
+    "bytes": 16573,
+    "sha256": "5d74311ea59fb31d886768f4ebf57cc2232f13ae607da6ec5dfbc37d6896fcb2"
   },
   "png.js": {
     "bytes": 8947,
