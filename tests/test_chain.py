@@ -3,29 +3,20 @@
 The faces are files of the Kaggle set's test part, which are FFHQ's squares; without them those tests are skipped.
 """
 
-import json
 import random
 
 import numpy as np
 import pytest
-from conftest import ROOT, draw, encode
+from conftest import ROOT, encode
 from PIL import Image
 from skimage import data
 
-from train.chain import faces, verdict
+from train.chain import faces
 from train.chain.read import read_photo
 
 KAGGLE = ROOT.parent / "shared/data/kaggle-140k/test"
-COUNT = 10  # Of each class; the figures in the README's own table are of 100.
+COUNT = 10  # Of each class.
 EYES = np.array([[0.375, 0.483], [0.625, 0.483]])  # Where FFHQ has them, in shares of the side.
-INFO = {
-    "name": "custom",
-    "threshold": 0.5,
-    "unsure": {"low": 0.4, "high": 0.6},
-    "words": {"fake": "A fake", "real": "A photo", "unsure": "Unsure"},
-}
-
-
 def turned(degrees: float):
     """On a grey wall, turned clockwise about its middle."""
 
@@ -59,8 +50,7 @@ def pasted(width: int, height: int, left: int, top: int, side: int | None = None
     """Upright on a ground: a colour, or "photo"."""
 
     def place(face: Image.Image) -> tuple[Image.Image, np.ndarray]:
-        canvas = Image.fromarray(np.resize(data.coffee(), (height, width, 3)))
-        canvas = Image.fromarray(data.coffee()).resize((width, height)) if ground == "photo" else canvas
+        canvas = Image.fromarray(data.coffee()).resize((width, height))
         if ground != "photo":
             canvas.paste(ground, (0, 0, width, height))
         size = side or face.width

@@ -69,6 +69,7 @@ PICTURES = {
     "tiny": np.asarray(PORTRAIT.resize((256, 256), Image.Resampling.BOX)),
     "drawn": np.asarray(draw(700, 400, 1)),
     "drawn rough": np.asarray(draw(300, 650, 2, smooth=False)),
+    "cat": data.chelsea(),
     "a line": np.asarray(draw(3, 900, 3)),
 }
 
@@ -101,6 +102,11 @@ def test_faces_are_found_wherever_they_are(name, places):
 @pytest.mark.parametrize("size", [(1, 1), (2, 700), (700, 2), (128, 128), (129, 257), (1300, 300)])
 def test_a_picture_of_any_shape_without_a_face_has_none(size):
     assert faces.find_faces(np.asarray(draw(*size, seed=7))) == []
+
+
+@pytest.mark.parametrize("name", ["chelsea", "coffee", "hubble_deep_field", "rocket"])
+def test_what_is_no_persons_face_is_none(name):
+    assert faces.find_faces(getattr(data, name)()) == []
 
 
 def test_a_much_smaller_face_beside_it_is_left_out():

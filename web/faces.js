@@ -460,7 +460,7 @@ export async function loadFaces(tf) {
     if (!plain || !other) return null;
     const { score, points: others } = mirrored(other);
     const mean = { score: (plain.score + score) / 2, points: plain.points.map((point, i) => (point + others[i]) / 2) };
-    return faceOf(fromSquare(mean, square, side));
+    return mean.score >= facts.sure ? faceOf(fromSquare(mean, square, side)) : null;
   }
 
   /** The faces and those of new rows, each looked at alone; as `findFaces` returns them. */
