@@ -370,7 +370,7 @@ def test_the_space_serves_the_commit_just_made(hub, command, tiny, photo, tmp_pa
     pinned = space.variables["DETECTOR_REPO"]["value"]
     assert pinned == f"someone/tiny@{repository.branches['main']}"
     commit = repository.branches["main"]
-    repository.write("model.keras", b"A later commit, which the Space must not load.")
+    repository.write("model.tflite", b"A later commit, which the Space must not load.")
 
     files = space.files()
     for name, content in files.items():
@@ -379,7 +379,7 @@ def test_the_space_serves_the_commit_just_made(hub, command, tiny, photo, tmp_pa
     assert "app.py" in files and not any(name.startswith(("model/", ".venv")) for name in files)
     assert ModelCard(files["README.md"].decode()).data.to_dict()["models"] == ["someone/tiny"]
     front_matter = yaml.safe_load(files["README.md"].decode().split("---")[1])
-    assert front_matter["preload_from_hub"] == [f"someone/tiny detector.json,model.keras,tfjs/detector.json {commit}"]
+    assert front_matter["preload_from_hub"] == [f"someone/tiny detector.json,model.tflite,tfjs/detector.json {commit}"]
     lines = """if True:
         import sys
         from detector import Detector, find_models, models_folder
