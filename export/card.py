@@ -193,8 +193,8 @@ def sources(dataset: dict) -> str:
     parts = [f"`{name}`: {stated[name]}" for name in dataset["names"] if name in stated]
     if missing := [f"`{name}`" for name in dataset["names"] if name not in stated]:
         parts.append(
-            f"Where the images of {', '.join(missing)} are from, and under which licence, is not stated. Whoever passes "
-            "this model on must find out first."
+            f"Where the images of {', '.join(missing)} are from, and under which licence, is not stated. Whoever "
+            "passes this model on must find out first."
         )
     return "\n\n".join(parts)
 
@@ -208,7 +208,8 @@ def origin(provenance: dict) -> str:
     elif start:
         lines.append(f"It started from the weights in `{start['file']}` (sha256 `{start['sha256']}`).")
     if teacher:
-        lines.append(f"It learnt the answers of another network, `{teacher['model']}` (weights `{teacher['weights']}`).")
+        weights = teacher["weights"]
+        lines.append(f"It learnt the answers of another network, `{teacher['model']}` (weights `{weights}`).")
     if members := provenance.get("members"):
         lines.append(f"It joins {len(members)} network{'s' * (len(members) > 1)}:")
         lines += [

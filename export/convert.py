@@ -31,7 +31,7 @@ FORMATS = ("tfjs", "tflite", "keras")
 
 
 def convert(args: argparse.Namespace) -> None:
-    """Fill ``args.out`` with the model files and their detector.json; an earlier conversion there is replaced at the end.
+    """Fill ``args.out`` with the model files and their detector.json; at the end, replace an earlier conversion there.
 
     Raises:
         run.RunError: the run is unfinished, has no test figures or can't be converted; or ``args.out`` holds something

@@ -26,7 +26,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import HfApi, ModelInfo, SpaceCard, SpaceInfo, constants, get_session, hf_hub_download, is_offline_mode, snapshot_download
+from huggingface_hub import (
+    HfApi,
+    ModelInfo,
+    SpaceCard,
+    SpaceInfo,
+    constants,
+    get_session,
+    hf_hub_download,
+    is_offline_mode,
+    snapshot_download,
+)
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -191,8 +201,8 @@ def stage(runs: list[Path], folder: Path, repo: str, revision: str) -> None:
         dataset = run.read_json(source, run.CONFIG)["dataset"]
         if unstated := [name for name in dataset["names"] if name not in dataset.get("sources", {})]:
             print(
-                f"{source}: where the images of {', '.join(unstated)} are from, and under which licence, is not stated, "
-                f'and the card says so; add "sources": {{NAME: TEXT}} to "dataset" in {run.CONFIG}.'
+                f"{source}: where the images of {', '.join(unstated)} are from, and under which licence, is not "
+                f'stated, and the card says so; add "sources": {{NAME: TEXT}} to "dataset" in {run.CONFIG}.'
             )
     write_sums(folder)
 

@@ -35,7 +35,7 @@ def quantize(args: argparse.Namespace) -> None:
         raise run.RunError(f"{out} exists; choose another --out.")
     network = run.load_model(args.run)
     if any(isinstance(layer, keras.Model) and models.input_size(layer) for layer in network.layers):
-        raise run.RunError(f"{args.run} joins networks or sees the mirror image too; quantize its members and join those.")
+        raise run.RunError(f"{args.run} joins networks or mirror images; quantize its members and join those.")
     model = rounded(network)
     out.mkdir(parents=True)
     run.save_model(model, out / run.MODEL)

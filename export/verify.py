@@ -44,7 +44,8 @@ def verify(args: argparse.Namespace) -> None:
 
     Raises:
         run.RunError: the run holds no finished network.
-        VerifyError: there are no files, one can't be read, no exported model, no Chromium, or a difference exceeds ``args.bound``.
+        VerifyError: there are no files, one can't be read, no exported model, no Chromium, or a
+            difference exceeds ``args.bound``.
     """
     files = expand([args.data])
     if not (args.model / "model.json").exists():

@@ -223,13 +223,13 @@ def tiny(tmp_path_factory) -> Path:
     import keras
     from keras import layers
 
-    from train import metrics, plots, run, spec
+    from train import metrics, models, plots, run, spec
 
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     (folder / "checkpoints").mkdir(parents=True)
     keras.utils.set_random_seed(1)
     pixels = keras.Input((None, None, 3), name="pixels")
-    x = layers.Resizing(spec.INPUT_SIZE, spec.INPUT_SIZE, interpolation=spec.RESIZE)(pixels)
+    x = layers.Resizing(spec.INPUT_SIZE, spec.INPUT_SIZE, interpolation=spec.RESIZE, name=models.RESIZE_LAYER)(pixels)
     x = layers.Rescaling(spec.SCALE)(x)
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(8, 3, strides=4, activation="relu")(x))
     run.save_model(keras.Model(pixels, layers.Dense(1, activation="sigmoid")(x)), folder / run.MODEL)
