@@ -113,7 +113,7 @@ def purpose(info: dict) -> str:
     if unsure := info.get("unsure"):
         lines += [
             "",
-            f"From P(real) {unsure['low']:.3f} up to {unsure['high']:.3f} the answer is \"unsure\". Outside of that it "
+            f'From P(real) {unsure["low"]:.3f} up to {unsure["high"]:.3f} the answer is "unsure". Outside of that it '
             f"judges {unsure['coverage']:.1%} of the {unsure['measured_on']} images"
             + (f", {unsure['accuracy']:.1%} of those right." if unsure["coverage"] else "."),
         ]
@@ -305,11 +305,17 @@ def robustness(figures: dict | None) -> str:
     """Shares judged right in other sizes, files and conditions; nothing where that was not measured."""
     if not figures:
         return ""
-    lines = ["## Robustness", "", "Share judged right at the one threshold, through the whole way from photo to verdict."]
+    lines = [
+        "## Robustness",
+        "",
+        "Share judged right at the one threshold, through the whole way from photo to verdict.",
+    ]
     for kind, rows in figures["grid"].items():
         lines += ["", f"{kind.capitalize()}, by longer side in pixels and file:", ""]
         lines += ["| pixels | " + " | ".join(figures["files"]) + " |", "| ---: " * (1 + len(figures["files"])) + "|"]
-        lines += [f"| {size} | " + " | ".join(f"{v:.2f}" for v in row) + " |" for size, row in zip(figures["sizes"], rows)]
+        lines += [
+            f"| {size} | " + " | ".join(f"{v:.2f}" for v in row) + " |" for size, row in zip(figures["sizes"], rows)
+        ]
     kinds = list(figures["grid"])
     lines += ["", "| condition | " + " | ".join(kinds) + " |", "| --- " + "| ---: " * len(kinds) + "|"]
     for name, found in figures["conditions"].items():
@@ -335,11 +341,13 @@ def failures(info: dict) -> str:
 
 - On the {SPLITS[split]} split it called {real_wrong} of {real_wrong + real_right} real photos fake, and {fake_wrong} of
   {fake_wrong + fake_right} fakes real.
-- It has seen fakes of StyleGAN's family only. {elsewhere}How it does on diffusion models, face swaps and retouching was not
-  measured; do not expect it to work there.
-- It answers for any picture. Without one large, upright, centred face, as in FFHQ, the number means nothing.
+- It has seen fakes of StyleGAN's family only. {elsewhere}Pictures of other generators (Midjourney,
+  Stable Diffusion, Flux), face swaps and retouched photos may pass as real.
+- The network alone answers for any picture. Without one large, upright, centred face, as in FFHQ, the number means
+  nothing: bring pictures there as the project's chain does.
 - Shrinking, sharpening, screenshots and messengers' compression change the traces that it looks for{measured}.
-- Its training photos' biases in age, ethnicity and picture quality are its own. Error rates by group were not measured."""
+- Its training photos' biases in age, ethnicity and picture quality are its own. Error rates by group were not
+  measured."""
 
 
 def contents() -> str:

@@ -5,7 +5,7 @@
 ``web/vendor/`` gets TensorFlow.js from ``tests/node_modules``, and from ``train/chain`` what both must agree on about
 faces; ``space/chain/`` is ``train/chain/`` again, since a Space can't import from outside its folder, and
 ``web/examples/`` is ``space/examples/`` again.
-BlazeFace goes to both: as it is to ``train/chain/``, converted to the page. ``web/files.js`` lists the page's files anew.
+BlazeFace goes to both: as it is to ``train/chain/``, converted to the page. ``web/files.js`` lists the page's files.
 The tests fail when a copy differs from its source, or the list from the files: run this after any change in ``web/``.
 """
 
@@ -70,7 +70,9 @@ def copy_chain() -> None:
     for source in sorted(path for path in CHAIN.iterdir() if path.is_file()):
         note = b""
         if source.suffix == ".py":
-            note = f"# Copied from train/chain/{source.name} by `python -m export vendor`; edit the original.\n".encode()
+            note = (
+                f"# Copied from train/chain/{source.name} by `python -m export vendor`; edit the original.\n".encode()
+            )
         (SPACE_CHAIN / source.name).write_bytes(note + source.read_bytes())
 
 

@@ -1,6 +1,6 @@
 """DeepFaceDetect as a Gradio app.
 
-    python app.py        serves http://127.0.0.1:7860
+python app.py        serves http://127.0.0.1:7860
 """
 
 import ctypes
@@ -82,9 +82,7 @@ def sent(file: dict) -> Picture:
     if isinstance(file, dict) and "://" in str(file.get("path")):
         raise gr.Error("Addresses are not fetched; download the picture and send the file.", print_exception=False)
     if not is_file_obj_with_meta(file):  # Of one that is, Gradio has made sure that it was uploaded.
-        raise gr.Error(
-            "This is no upload; send the file first (in Python: handle_file(path)).", print_exception=False
-        )
+        raise gr.Error("This is no upload; send the file first (in Python: handle_file(path)).", print_exception=False)
     return Picture(file.get("orig_name") or Path(file["path"]).name, Path(file["path"]))
 
 
@@ -235,9 +233,7 @@ def check_many(detectors: dict[str, Detector]) -> None:
         """
         return judge_many(picked(detectors, model), pictures_of(files), as_is)
 
-    gr.Markdown(
-        f"Up to {MAX_PHOTOS} photos at once, single or in zips; {megabytes(MAX_BYTES)} a photo or zip at most."
-    )
+    gr.Markdown(f"Up to {MAX_PHOTOS} photos at once, single or in zips; {megabytes(MAX_BYTES)} a photo or zip at most.")
     files = gr.File(file_count="multiple", label="Photos or zips", height=180)
     model, as_is = choice(detectors)
     button = gr.Button("Judge all", variant="primary")

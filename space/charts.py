@@ -20,12 +20,12 @@ def overview(infos: list[dict], detectors: dict[str, Detector]) -> str:
     rows = []
     for info in infos:
         name, detector, test = html.escape(info["name"]), detectors.get(info["name"]), _test_of(info)
-        size = [f'{info["parameters"]:,}', _megabytes(detector.file_bytes)] if detector else ["", ""]
+        size = [f"{info['parameters']:,}", _megabytes(detector.file_bytes)] if detector else ["", ""]
         figures = ["not measured" if detector else "not trained here", "", ""]
         if detector and test:
             low, high = test["at_threshold"]["accuracy_interval_95"]
             accuracy = percent(test["at_threshold"]["accuracy"])
-            figures = [accuracy, f"{percent(low)} to {percent(high)}", f'{test["roc_auc"]:.3f}']
+            figures = [accuracy, f"{percent(low)} to {percent(high)}", f"{test['roc_auc']:.3f}"]
         rows.append((name, *figures, *size))
     caption = "On the test images, where a coin has 50.0 % and 0.500"
     header = ("Model", "Accuracy", "95 % interval", "ROC AUC", "Parameters", "File")
@@ -40,11 +40,11 @@ def model_card(info: dict, detector: Detector | None) -> str:
         detector: the model; None without weights.
     """
     test = _test_of(info)
-    title = f'<h2>{html.escape(info["name"])}</h2>'
+    title = f"<h2>{html.escape(info['name'])}</h2>"
     if not detector:
         return f'<section class="card">{title}<p>Not trained here: there are no weights.</p></section>'
-    size = f'{info["parameters"]:,} parameters in {_megabytes(detector.file_bytes)}; '
-    size += f'sees {info["input"]["size"]} × {info["input"]["size"]} pixels.'
+    size = f"{info['parameters']:,} parameters in {_megabytes(detector.file_bytes)}; "
+    size += f"sees {info['input']['size']} × {info['input']['size']} pixels."
     if not test:
         return f'<section class="card">{title}<p>{size} It was not measured: there are no figures.</p></section>'
     parts = [
@@ -109,7 +109,7 @@ def _figures(test: dict) -> str:
     total = sum(test["images"].values())
     rows = [
         ("Accuracy", percent(test["at_threshold"]["accuracy"]), percent(0.5)),
-        ("ROC AUC", f'{test["roc_auc"]:.3f}', "0.500"),
+        ("ROC AUC", f"{test['roc_auc']:.3f}", "0.500"),
     ]
     for name, of_class in test["at_threshold"]["classes"].items():
         share = test["images"][name] / total
@@ -139,7 +139,7 @@ def confusion(matrix: list[list[int]], classes: list[str]) -> str:
 def _operating_points(points: list[dict]) -> str:
     if not points:
         return ""
-    rows = [(percent(p["false_accusation"]), percent(p["fakes_found"]), f'{p["threshold"]:.3f}') for p in points]
+    rows = [(percent(p["false_accusation"]), percent(p["fakes_found"]), f"{p['threshold']:.3f}") for p in points]
     return table("If fewer real photos may be accused", ("Accused at most", "Fakes found", "Threshold"), rows)
 
 
@@ -147,8 +147,8 @@ def _unsure(band: dict | None) -> str:
     if not band:
         return ""
     return (
-        f'<p>It says “unsure” where P(real) is from {band["low"]:.3f} to {band["high"]:.3f}. It gives a verdict on '
-        f'{percent(band["coverage"])} of the images, and {percent(band["accuracy"])} of those are right.</p>'
+        f"<p>It says “unsure” where P(real) is from {band['low']:.3f} to {band['high']:.3f}. It gives a verdict on "
+        f"{percent(band['coverage'])} of the images, and {percent(band['accuracy'])} of those are right.</p>"
     )
 
 
@@ -189,7 +189,7 @@ def _other_sources(extra: dict[str, dict]) -> str:
     for name, source in extra.items():
         images = " + ".join(f"{count:,} {kind}" for kind, count in source["images"].items())
         right = [percent(source["accuracy"][kind]) if kind in source["accuracy"] else "" for kind in ("fake", "real")]
-        rows.append((html.escape(name), images, *right, f'{source["all"]["roc_auc"]:.3f}' if "all" in source else ""))
+        rows.append((html.escape(name), images, *right, f"{source['all']['roc_auc']:.3f}" if "all" in source else ""))
     header = ("", "Images", "Fakes right", "Real right", "ROC AUC")
     return scroll("Other sources", table("Images from other sources", header, rows)) if rows else ""
 
@@ -270,7 +270,7 @@ def architecture(name: str, layers: list[dict]) -> str:
     boxes = []
     for index, layer in enumerate(shown):
         y = 36 * index
-        note = f'{layer["parameters"]:,} parameters' if layer["parameters"] else ""
+        note = f"{layer['parameters']:,} parameters" if layer["parameters"] else ""
         arrow = f'<path d="M180 {y - 10}v8m-3 -4l3 4l3 -4"/>' if index else ""
         boxes.append(
             f'{arrow}<rect x="1" y="{y}" width="358" height="25" rx="5"/>'

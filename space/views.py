@@ -220,7 +220,7 @@ def _cells(row: Row, info: dict) -> str:
         return f'<td colspan="3">{html.escape(row["error"] or row["advice"])}</td>'
     remark = f'<p class="remark">{html.escape(row["advice"])}</p>' if row["advice"] else ""
     return (
-        f'<td>{row["face"]} of {row["faces"]}</td><td>{html.escape(_words_of(row, info))}{remark}</td>'
+        f"<td>{row['face']} of {row['faces']}</td><td>{html.escape(_words_of(row, info))}{remark}</td>"
         f'<td class="number">{percent(row["p_real"])}</td>'
     )
 

@@ -17,6 +17,8 @@ from train.chain.read import read_photo
 KAGGLE = ROOT.parent / "shared/data/kaggle-140k/test"
 COUNT = 10  # Of each class.
 EYES = np.array([[0.375, 0.483], [0.625, 0.483]])  # Where FFHQ has them, in shares of the side.
+
+
 def turned(degrees: float):
     """On a grey wall, turned clockwise about its middle."""
 
@@ -98,9 +100,7 @@ def files(count: int) -> list:
     if not KAGGLE.exists():
         pytest.skip(f"needs the Kaggle set's test files in {KAGGLE}")
     return [
-        path
-        for name in ("real", "fake")
-        for path in random.Random(0).sample(sorted((KAGGLE / name).iterdir()), count)
+        path for name in ("real", "fake") for path in random.Random(0).sample(sorted((KAGGLE / name).iterdir()), count)
     ]
 
 

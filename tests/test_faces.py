@@ -352,7 +352,9 @@ def test_the_page_finds_cuts_and_says_the_same(name, page, tmp_path):
         assert [view[key] for key in same] == [getattr(other, key) for key in same]
         assert view["asIs"] == other.as_is
         cut = np.array(view["pixels"]).reshape(*other.pixels.shape[:2], 4)
-        off = np.abs(cut[..., :3] - other.pixels.astype(int))  # The networks' keypoints differ by hundredths of a pixel.
+        off = np.abs(
+            cut[..., :3] - other.pixels.astype(int)
+        )  # The networks' keypoints differ by hundredths of a pixel.
         assert off.mean() <= 0.3 and off.max() <= 10
         assert (cut[..., 3] == 255).all()
     p_real = [INFO["p_real"][index % 3] for index in range(len(expected))]

@@ -1,7 +1,6 @@
 """Training as a user runs it: killed, resumed, repeated, evaluated, applied."""
 
 import csv
-import json
 import os
 import shutil
 import signal
@@ -20,8 +19,8 @@ from train import __main__, fit, run
 
 def test_a_run_folder_holds_everything(trained, dataset):
     assert {path.name for path in trained.iterdir()} == {
-        "model.keras", "config.json", "history.csv", "metrics.json", "learnt.npz", "scores-valid.csv", "scores-test.csv",
-        "plots", "checkpoints",
+        "model.keras", "config.json", "history.csv", "metrics.json", "learnt.npz", "scores-valid.csv",
+        "scores-test.csv", "plots", "checkpoints",
     }  # fmt: skip
     plots = {path.name for path in (trained / "plots").iterdir()}
     assert plots == {"training.png", "roc.png"} | {

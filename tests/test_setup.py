@@ -32,7 +32,7 @@ def test_a_wrong_python_is_one_line(script, tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text((ROOT / name).read_text())
     old = tmp_path / "python3.9"
-    old.write_text("#!/bin/sh\n[ \"$1\" = --version ] && echo Python 3.9.2 && exit 0\nexit 1\n")
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.2 && exit 0\nexit 1\n')
     old.chmod(0o755)
     result = subprocess.run(
         ["bash", tmp_path / script], env=os.environ | {"PYTHON": str(old)}, capture_output=True, text=True

@@ -563,7 +563,7 @@ def readme_code(language: str, url: str) -> str:
 
 @pytest.mark.parametrize("language", ["python", "bash", "javascript"])
 def test_the_readme_s_calls_work(url, tmp_path, language):
-    photo = "us, both; at \"home\".jpg" if language == "bash" else "photo.jpg"  # Each of these means something to curl.
+    photo = 'us, both; at "home".jpg' if language == "bash" else "photo.jpg"  # Each of these means something to curl.
     (tmp_path / photo).write_bytes(encode(PORTRAIT, "JPEG"))
     (tmp_path / "photos.zip").write_bytes(pack({"a.jpg": encode(PORTRAIT, "JPEG")}))
     (tmp_path / "node_modules").symlink_to(ROOT / "tests/node_modules")

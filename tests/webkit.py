@@ -7,8 +7,8 @@
 Debian's package ``webkit2gtk-driver`` brings the driver and its MiniBrowser; ``xvfb`` the screen that it needs.
 """
 
-import contextlib
 import base64
+import contextlib
 import json
 import os
 import shutil

@@ -141,13 +141,9 @@ def parser() -> argparse.ArgumentParser:
         choices=("constant", "cosine"),
         help=f"of the learning rate: it stays, or falls to 0 on a cosine's half (default: {default.schedule})",
     )
-    p.add_argument(
-        "--warmup", type=rate, metavar="EPOCHS", help="of a rate rising from 0, before --schedule cosine"
-    )
+    p.add_argument("--warmup", type=rate, metavar="EPOCHS", help="of a rate rising from 0, before --schedule cosine")
     p.add_argument("--clip-norm", type=rate, help="largest norm of each weight tensor's gradient")
-    p.add_argument(
-        "--label-smoothing", type=share, metavar="SHARE", help="how far labels are moved towards 0.5"
-    )
+    p.add_argument("--label-smoothing", type=share, metavar="SHARE", help="how far labels are moved towards 0.5")
     p.add_argument("--teacher", type=Path, metavar="RUN", help="learn this run's P(real) in place of the labels")
     p.add_argument("--no-flip", dest="flip", action="store_const", const=False, help="train without mirror images")
     p.add_argument(
@@ -285,7 +281,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; `tune` and `predict` to a file go on when started again, `fit` with --resume", file=sys.stderr)
+        print(
+            "interrupted; `tune` and `predict` to a file go on when started again, `fit` with --resume", file=sys.stderr
+        )
         return 130
 
 

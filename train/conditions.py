@@ -74,7 +74,9 @@ def pasted(side: int) -> Condition:
         around = ImageEnhance.Brightness(around).enhance(0.7)
         grain = np.random.default_rng(zlib.crc32(image.tobytes())).normal(0, 6, (900, 1200, 3))
         around = Image.fromarray(np.clip(np.asarray(around) + grain, 0, 255).astype(np.uint8))
-        around.paste(image.resize((side, round(side * image.height / image.width)), Image.Resampling.LANCZOS), (640, 330))
+        around.paste(
+            image.resize((side, round(side * image.height / image.width)), Image.Resampling.LANCZOS), (640, 330)
+        )
         return stored(around, "JPEG 90")
 
     return _condition(change)

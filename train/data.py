@@ -23,7 +23,7 @@ from tqdm import tqdm
 from train import cache, lookalikes
 from train.chain.read import PhotoError, read_photo
 from train.degrade import degraded
-from train.layout import ALL, SPLITS, SUFFIXES, DataError, class_folders, find_splits, images, listed
+from train.layout import ALL, SPLITS, DataError, class_folders, find_splits, images, listed
 from train.spec import CLASS_NAMES, INPUT_SIZE, RESIZE
 
 # Share of a class's images that must differ from the other class in size, mode or JPEG quality before we warn.
@@ -55,7 +55,7 @@ def list_photos(folder: Path, split: str) -> list[Photo]:
     """List the image files of the class folders (either may be absent), sorted by path; say what was left out."""
     folder = Path(folder)
     photos = []
-    for label, (name, of_class) in enumerate(class_folders(folder).items()):
+    for label, of_class in enumerate(class_folders(folder).values()):
         for child in of_class:
             paths, left_out = images(child)
             photos += [Photo(str(path), split, label) for path in paths]

@@ -1,6 +1,6 @@
 """One self-contained HTML page: text, tables and pictures in one file that opens anywhere, offline too.
 
-    page("Title", {"Heading": [text("Some words."), table([{"a": 1}]), figure(drawing, "ROC curve", "What to see.")]})
+page("Title", {"Heading": [text("Some words."), table([{"a": 1}]), figure(drawing, "ROC curve", "What to see.")]})
 """
 
 import base64

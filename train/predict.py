@@ -2,9 +2,9 @@
 
     python -m train predict runs/custom photo.jpg folder/ --csv verdicts.csv
 
-writes a row for each face: `train.chain.verdict.COLUMNS` says what stands in it. A photo without a face has one row too,
-and so has a file that can't be read; then the exit status is 1. Rows are written as photos are judged, and started again
-with the same file, `predict` goes on after the last one. Without --csv or --jsonl the table is printed.
+writes a row for each face: `train.chain.verdict.COLUMNS` says what stands in it. A photo without a face has one row
+too, and so has a file that can't be read; then the exit status is 1. Rows are written as photos are judged, and started
+again with the same file, `predict` goes on after the last one. Without --csv or --jsonl the table is printed.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def predict(args: argparse.Namespace) -> int:
         Exit status: 1 if any file could not be read or there is none, else 0.
 
     Raises:
-        run.RunError: the run holds no finished network, the output's folder is missing, or the output file is another's.
+        run.RunError: the run holds no finished network, the output's folder is missing, or its file another's.
     """
     info = info_of(args.run)
     target, is_csv = args.csv or args.jsonl, not args.jsonl

@@ -113,9 +113,9 @@ def paired(runs: dict[Path, dict]) -> list[str]:
     return [
         html.table(rows),
         html.text(
-            "The runs of a pair judged the same images, by their content, so their difference is known better than each "
-            "one's figures: 2,000 resamples of the images, the same for both (paired bootstrap). Where the interval holds 0, "
-            "chance may be all there is."
+            "The runs of a pair judged the same images, by their content, so their difference is known better than "
+            "each one's figures: 2,000 resamples of the images, the same for both (paired bootstrap). Where the "
+            "interval holds 0, chance may be all there is."
         ),
     ]
 
@@ -127,13 +127,16 @@ def legend(runs: dict[Path, dict]) -> str:
         test = figures["splits"]["test"]
         fakes, reals = (test["images"][name] for name in CLASS_NAMES)
         guess = max(fakes, reals) / (fakes + reals)
-        line = f"{reals} real and {fakes} fake test images of {dataset(test)}; one answer for all is right on {guess:.0%}"
+        line = (
+            f"{reals} real and {fakes} fake test images of {dataset(test)}; one answer for all is right on {guess:.0%}"
+        )
         measured.setdefault(line, []).append(folder.name)
     lines = [line if len(measured) == 1 else f"{', '.join(names)}: {line}" for line, names in measured.items()]
     different = " Runs that were measured on different images can't be compared by this table."
     return (
         f"{'; '.join(lines)}.{different if len(measured) > 1 else ''} "
-        "Fakes found at 1% accused: the share of fakes found at the threshold where one real validation photo of a hundred is called fake; beside it, the share of these real photos that is."
+        "Fakes found at 1% accused: the share of fakes found at the threshold where one real validation photo of a "
+        "hundred is called fake; beside it, the share of these real photos that is."
     )
 
 

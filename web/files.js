@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '621a1a8d8da5';
+self.VERSION = '4977dcd0e047';
 self.FILES = {
   "app.js": {
     "bytes": 11700,
@@ -66,8 +66,8 @@ self.FILES = {
     "later": true
   },
   "faces.js": {
-    "bytes": 24417,
-    "sha256": "a30107bae685644170f4c7fcb68a4080c0fba291c9a986cb929e534cbd4028f0"
+    "bytes": 24451,
+    "sha256": "3cf6d3c00d3a4f58b9a12483811cd7938d7bb4bfd42044e4d9b38ab282dc6f61"
   },
   "gif.js": {
     "bytes": 4290,
@@ -174,8 +174,8 @@ self.FILES = {
     "sha256": "d22e71127e3ad95f0ea5bcefb43305ff8fd22571fa54f7af1f345bc1120b73e8"
   },
   "photo.js": {
-    "bytes": 16573,
-    "sha256": "5d74311ea59fb31d886768f4ebf57cc2232f13ae607da6ec5dfbc37d6896fcb2"
+    "bytes": 16708,
+    "sha256": "c05cd95a1f7052883fe5ad7859e63b02271f85288ec0036b2d3b1008c78caf1c"
   },
   "png.js": {
     "bytes": 8947,
@@ -199,11 +199,11 @@ self.FILES = {
   },
   "vendor/face-check.json": {
     "bytes": 290,
-    "sha256": "f1ac3b46e5c58113ef1d82b27b563d5bf83d570097e0c05336120d52c823218f"
+    "sha256": "9d0b5be9a654f515062a2b9eec3f03e6e3a9b185663b7d77f63d5652467d59c1"
   },
   "vendor/faces.json": {
-    "bytes": 1234,
-    "sha256": "fa6734ef7a7c20f299250926a36c6b94b2c6ea2fc5a9af4c73358be6b608ac34"
+    "bytes": 1249,
+    "sha256": "92bdbb0c1cc859cc71e865cf8778028c05b7c3d5bab91baf6ea42ba5368e9050"
   },
   "vendor/fflate/index.js": {
     "bytes": 33044,

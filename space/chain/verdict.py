@@ -101,7 +101,9 @@ def rows(file: str, views: list[FaceView], p_real: list[float], info: dict) -> l
         dicts with the keys of `COLUMNS`, in that order.
     """
     if not views:
-        return [_row(info, file=file, faces=0, verdict=NO_FACE, unsure=False, as_is=False, advice=FACTS["advice"]["none"])]
+        return [
+            _row(info, file=file, faces=0, verdict=NO_FACE, unsure=False, as_is=False, advice=FACTS["advice"]["none"])
+        ]
     said = []
     for view, p in zip(views, p_real, strict=True):
         verdict = "unsure" if view.tiny else _verdict(p, info)

@@ -13,8 +13,8 @@ GPUs", https://arxiv.org/abs/1907.05047) with the weights of MediaPipe's short-r
                 least this score, the higher the more places are looked at
     sees        least width of a face that the network can be relied on to see, as a share of its square
     seen        score that a face needs when it is looked at alone
-    sure        mean score that it needs upright, in both mirror images: a cat, clocks and a pile of cells reach 0.68, and
-                of 750 photos and fakes the lowest but one reaches 0.757
+    sure        mean score that it needs upright, in both mirror images: a cat, clocks and a pile of cells reach 0.68,
+                and of 750 photos and fakes the lowest but one reaches 0.757
     overlap     intersection over union from which on two boxes are one face
     look        half the side of the square in which a found face is looked at alone, in widths of its box
     square      how FFHQ's square follows from eyes and mouth, see `_square`

@@ -250,7 +250,13 @@ def _png(content: bytes) -> _Picture:
     if header is None:
         raise PhotoError(DAMAGED)
     width, height, depth, kind, compression, filtering, interlace = struct.unpack(">IIBBBBB", header)
-    if depth not in _PNG_DEPTHS.get(kind, ()) or compression or filtering or interlace > 1 or (kind == 3 and not palette):
+    if (
+        depth not in _PNG_DEPTHS.get(kind, ())
+        or compression
+        or filtering
+        or interlace > 1
+        or (kind == 3 and not palette)
+    ):
         raise PhotoError(DAMAGED)
 
     def decode() -> np.ndarray:
