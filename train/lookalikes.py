@@ -3,8 +3,8 @@
 Each picture gets difference hashes (dHash): whether each of 16 x 16 places is brighter than its left neighbour, of the
 picture as it is and of its middle, cut by steps; and the mean colours of each quarter. Two pictures are alike when one
 as it is and a cut of the other differ in few of these 256 bits, and little in colour. Of 200 faces stored again at
-JPEG quality 20 or at half their size, all but one were found, of those cut around the middle 86 to 99 %, and no other pair.
-A cut far from the middle, a turned, a mirrored or a recoloured copy is not found.
+JPEG quality 20 or at half their size, all but one were found, of those cut around the middle 86 to 99 %, and no
+other pair. A cut far from the middle, a turned, a mirrored or a recoloured copy is not found.
 """
 
 import numpy as np
