@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '4977dcd0e047';
+self.VERSION = '8181e16699ef';
 self.FILES = {
   "app.js": {
     "bytes": 11700,
@@ -105,65 +105,21 @@ self.FILES = {
     "bytes": 4041,
     "sha256": "3aa76865bcc6248315797dd762df197a572a7672ea77e463753fb3d18fdb2bcd"
   },
-  "models/custom/detector.json": {
-    "bytes": 35876,
-    "sha256": "e8108a447ee777fd7c9e95d3a43681a312b9fdec8c7459c17bf8275286ade7a6",
-    "later": true
-  },
-  "models/custom/group1-shard1of3.bin": {
-    "bytes": 4194304,
-    "sha256": "8dab6b0c319254416932c56dec132ae0189f1255f8d68ffc62fa3921a1d42bb3",
-    "later": true
-  },
-  "models/custom/group1-shard2of3.bin": {
-    "bytes": 4194304,
-    "sha256": "9c9ad9fe90c3f8bfec77de0896c60ba770f7cd386d149e759fd8b8e981680069",
-    "later": true
-  },
-  "models/custom/group1-shard3of3.bin": {
-    "bytes": 2801652,
-    "sha256": "18c9468103549e75d64371d37417a8f40eb62add23b05a900591ab8b1f00bb31",
-    "later": true
-  },
-  "models/custom/model.json": {
-    "bytes": 37759,
-    "sha256": "fd03e107c4b1ec5e45f37c352db1912e95762389799b1b516781734538a2aea1",
-    "later": true
-  },
   "models/residual/detector.json": {
-    "bytes": 29723,
-    "sha256": "ab5140dc21251eb40b770ef1e39e79be4ffa1a23880e12e4b3af5c1a1e573902",
-    "later": true
+    "bytes": 61548,
+    "sha256": "d8c5bb27385987d59b889efd5cd0b26f4935d830267d2ff3208e4aaf4855bdf0"
   },
   "models/residual/group1-shard1of1.bin": {
     "bytes": 1041692,
-    "sha256": "1295f378f2e9892addb5d8c8a87a3e7a2539be91189c90f0e04ee21b03fdcb98",
-    "later": true
+    "sha256": "4c109476dff53848a82b58faf5d61cce58219dd5d0bd3088704f937a12856f0f"
   },
   "models/residual/model.json": {
-    "bytes": 47638,
-    "sha256": "224d6c8dfc067b03e1297753ca36a623bff67e7e2c45c43c0e011b2124a41ce3",
-    "later": true
-  },
-  "models/xception_tuned/detector.json": {
-    "bytes": 27125,
-    "sha256": "2e48f8372284a5532ac9c4200eab437adb2cf882b1892caeff020f0498858351"
-  },
-  "models/xception_tuned/group1-shard1of2.bin": {
-    "bytes": 4194304,
-    "sha256": "b9673d2bd9367ff1665b4f2ffe652f335116fd51d44b287cb96f6639591ded15"
-  },
-  "models/xception_tuned/group1-shard2of2.bin": {
-    "bytes": 2115196,
-    "sha256": "f1ca40026aa649e417109f56e3800bbdf2bb79a2cf53a4e624784758bf41d716"
-  },
-  "models/xception_tuned/model.json": {
-    "bytes": 79465,
-    "sha256": "c02a05ca51d2372a073e529e0b8d72c3b5a188873dfd2135976ece253bbb9d25"
+    "bytes": 47572,
+    "sha256": "6ebca2c0d01b28d9464ba0e5f8b85e10dbd32b5a03d146f677b4877c139c56e8"
   },
   "models.json": {
-    "bytes": 340,
-    "sha256": "223827421b1259cba1c646c974af5152773936543b9aed655df9bfdbf1108a0e"
+    "bytes": 114,
+    "sha256": "a5214a8e8d2226cbb76f0bb14a8e745a78c79bfde244460f4445229195aaaea2"
   },
   "offline.js": {
     "bytes": 2734,
