@@ -22,7 +22,7 @@ from typing import BinaryIO
 import numpy as np
 from tqdm import tqdm
 
-from train import data, run, scoring
+from train import layout, run, scoring
 from train.chain.read import PhotoError, read_photo
 from train.chain.verdict import COLUMNS, FaceView, cells, error_row, face_views, rows, to_csv
 from train.spec import DEFAULT_THRESHOLD, WORDS
@@ -102,7 +102,7 @@ def expand(paths: list[Path]) -> list[Path]:
     files = []
     for path in paths:
         if path.is_dir():
-            files += sorted(file for file in path.rglob("*") if file.suffix.lower() in data.SUFFIXES)
+            files += sorted(file for file in path.rglob("*") if file.suffix.lower() in layout.SUFFIXES)
         else:
             files.append(path)
     return list(dict.fromkeys(files))
