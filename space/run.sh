@@ -8,7 +8,7 @@ cd "$(dirname "$0")"
 
 make_venv .venv requirements.txt
 
-trap 'kill $(jobs -p) 2>/dev/null' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 if [ -d ../web ]; then
   port=${PAGE_PORT:-7861}
   if ! .venv/bin/python -c "import socket; socket.create_server(('127.0.0.1', $port))" 2>/dev/null; then

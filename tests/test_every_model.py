@@ -144,11 +144,11 @@ def test_the_start_is_the_regression_of_standardized_features(backbone_weights, 
 
 
 def test_a_pupil_learns_its_teachers_answers_on_crops(trained, backbone_weights, dataset, tmp_path):
-    options = ("--data", dataset, "--epochs", 2, "--batch-size", 12, "--crop", 64, "--schedule", "cosine")
-    options += ("--backbone-weights", backbone_weights)
+    options = ("--data", dataset, "--epochs", 2, "--batch-size", 12, "--crop", 224, "--schedule", "cosine")
+    options += ("--backbone-weights", backbone_weights, "--learning-rate", 1e-5)
     finish(train_command("fit", "residual", *options, "--out", tmp_path / "pupil", "--teacher", trained))
     pupil = run.read_json(tmp_path / "pupil", "config.json")
-    assert pupil["teacher"]["model"] == "custom" and pupil["options"]["crop"] == 64
+    assert pupil["teacher"]["model"] == "custom" and pupil["options"]["crop"] == 224
     finish(train_command("fit", "residual", *options, "--out", tmp_path / "alone"))
     losses = [run.read_csv(tmp_path / name / "history.csv")[0]["loss"] for name in ("pupil", "alone")]
     assert losses[0] != losses[1]  # The same images and start; only the labels differ.
@@ -506,6 +506,7 @@ def test_a_report_needs_figures(tmp_path, capsys):
 def test_a_learning_curve_orders_its_runs(trained, dataset, tmp_path, capsys):
     small = tmp_path / "small"
     options = ("--data", dataset, "--out", small, "--epochs", 1, "--train-size", 8)
+    options += ("--learning-rate", 1e-5)  # So that it is not sure of what eight images can't teach.
     finish(train_command("fit", "custom", *options))
     assert run.read_json(small, "config.json")["dataset"]["counts"]["train/fake"] == 4
     assert train.main(["learning-curve", str(trained), str(small), "--out", str(tmp_path / "curve")]) == 0

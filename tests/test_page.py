@@ -603,7 +603,8 @@ def test_a_browser_without_webassembly_gets_a_sentence(site, context):
 
 
 def test_a_missing_model_is_named_and_another_can_be_chosen(copy, context):
-    shutil.rmtree(copy.folder / MODEL)
+    (copy.folder / MODEL).rename(copy.folder / "models/another")
+    (copy.folder / "models.json").write_text(json.dumps([{"folder": MODEL}, {"folder": "models/another"}]))
     listing.write_listing(copy.folder)
     page = context.new_page()
     page.goto(copy.url)

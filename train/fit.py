@@ -298,7 +298,7 @@ def start_linear(model: keras.Model, training: tf.data.Dataset) -> None:
             features of a sharpened or noisy picture lie so far out that they decide alone.
     """
     features = models.features_of(model)
-    seen = [(features.predict_on_batch(pixels), labels.numpy()[:, 0]) for pixels, labels in tqdm(training, "features")]
+    seen = [(features.predict_on_batch(pixels.numpy()), labels.numpy()[:, 0]) for pixels, labels in tqdm(training, "features")]
     of_images, labels = map(np.concatenate, zip(*seen))
     mean, variance = of_images.mean(axis=0), of_images.var(axis=0)
     standardized = (of_images - mean) / np.sqrt(variance + models.STANDARDIZE_EPSILON)
@@ -309,10 +309,19 @@ def start_linear(model: keras.Model, training: tf.data.Dataset) -> None:
 
 
 def calibrate(model: keras.Model, validation: tf.data.Dataset) -> float:
-    """Fit a temperature on batches of validation, make it part of ``model``'s last layer, and return it."""
-    answers = [(labels.numpy()[:, 0], model.predict_on_batch(pixels)[:, 0]) for pixels, labels in validation]
+    """Fit a temperature on batches of validation, make it part of ``model``'s last layer, and return it.
+
+    Raises:
+        run.RunError: the answers tell nothing, so that no temperature makes them probabilities.
+    """
+    answers = [
+        (labels.numpy()[:, 0], model.predict_on_batch(pixels.numpy())[:, 0]) for pixels, labels in validation
+    ]
     labels, p_real = map(np.concatenate, zip(*answers))
-    temperature = metrics.fit_temperature(labels, p_real.astype(float))
+    try:
+        temperature = metrics.fit_temperature(labels, p_real.astype(float))
+    except ValueError as error:
+        raise run.RunError(f"The training diverged: {error}. {DIVERGED}") from error
     models.scale_logit(model, 1 / temperature)
     return temperature
 
