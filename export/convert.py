@@ -20,7 +20,7 @@ from tensorflowjs.write_weights import write_weights
 from export import detector, listing, precision
 from export.evidence import EvidenceError, with_evidence
 from export.fold import LARGE
-from export.litert import to_tflite
+from export.litert import disk_errors, to_tflite
 from export.quantize import deflate
 from train import run
 
@@ -136,7 +136,8 @@ def to_tfjs(model: keras.Model, folder: Path, stored_as: str) -> None:
     """
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as saved, tempfile.TemporaryDirectory() as plain:
-        model.export(saved, format="tf_saved_model", verbose=False)
+        with disk_errors():
+            model.export(saved, format="tf_saved_model", verbose=False)
         try:
             convert_tf_saved_model(saved, plain)
         except ValueError as error:

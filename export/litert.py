@@ -5,7 +5,11 @@ the scale and zero point of its own grid, and a DEQUANTIZE operation makes float
 nothing is rounded a second time: LiteRT computes with just the numbers of the Keras file.
 """
 
+import contextlib
+import errno
+import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -17,6 +21,17 @@ from ai_edge_litert.tools import flatbuffer_utils
 from export.fold import LARGE
 from export.quantize import find_grid
 from train import models
+
+
+@contextlib.contextmanager
+def disk_errors() -> Iterator[None]:
+    """TensorFlow's own error of a full disk as the OSError that it stands for, so that it ends in a sentence."""
+    try:
+        yield
+    except tf.errors.OutOfRangeError as error:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG)) from error
+    except tf.errors.ResourceExhaustedError as error:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
 
 
 def to_tflite(model: keras.Model, path: Path) -> None:
@@ -33,7 +48,8 @@ def to_tflite(model: keras.Model, path: Path) -> None:
     signature = [tf.TensorSpec((1, size, size, 3), tf.float32, name="pixels")]
     archive.add_endpoint("serve", lambda pixels: model(pixels, training=False), input_signature=signature)
     with tempfile.TemporaryDirectory() as saved:
-        archive.write_out(saved, verbose=False)
+        with disk_errors():
+            archive.write_out(saved, verbose=False)
         content = tf.lite.TFLiteConverter.from_saved_model(saved).convert()
     graph = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     store_in_8_bits(graph)

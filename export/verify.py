@@ -32,7 +32,7 @@ LOAD = """async () => {
   const { loadDetector } = await import('/detector.js');
   self.detector = await loadDetector({ folder: `${location.origin}/checked/` });
 }"""
-JUDGE = "async (url) => (await self.detector.classify(await (await fetch(url)).blob())).pReal"
+JUDGE = "async (url) => (await self.detector.classify(await (await fetch(url)).blob(), { asIs: true })).faces[0].p_real"
 
 
 class VerifyError(ValueError):

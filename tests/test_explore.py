@@ -46,7 +46,10 @@ def test_what_fit_would_refuse_is_reported(messy, explored):
         {"split": "test", "fake": 0, "real": 2, "unreadable": 0},
     ]
     assert numbers["unreadable"] == [
-        {"file": "train/real/broken.jpg", "error": "This is not a JPEG, PNG, WebP, GIF or AVIF picture; choose one of those."}
+        {
+            "file": "train/real/broken.jpg",
+            "error": "This is not a JPEG, PNG, WebP, GIF or AVIF picture; choose one of those.",
+        }
     ]
     assert numbers["duplicates"] == {
         "groups": [

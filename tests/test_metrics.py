@@ -85,7 +85,7 @@ def test_perfect_separation_calls_for_no_more_certainty_than_its_images_give(cou
 )
 def test_answers_that_tell_nothing_have_no_temperature(p_real, why):
     with pytest.raises(ValueError, match=why):
-        metrics.fit_temperature(LABELS, p_real)
+        metrics.fit_temperature(np.tile(LABELS, 5), np.tile(p_real, 5))
 
 
 def test_calibration_error_by_hand():

@@ -298,7 +298,10 @@ def start_linear(model: keras.Model, training: tf.data.Dataset) -> None:
             features of a sharpened or noisy picture lie so far out that they decide alone.
     """
     features = models.features_of(model)
-    seen = [(features.predict_on_batch(pixels.numpy()), labels.numpy()[:, 0]) for pixels, labels in tqdm(training, "features")]
+    seen = [
+        (features.predict_on_batch(pixels.numpy()), labels.numpy()[:, 0])
+        for pixels, labels in tqdm(training, "features")
+    ]
     of_images, labels = map(np.concatenate, zip(*seen))
     mean, variance = of_images.mean(axis=0), of_images.var(axis=0)
     standardized = (of_images - mean) / np.sqrt(variance + models.STANDARDIZE_EPSILON)
@@ -314,9 +317,7 @@ def calibrate(model: keras.Model, validation: tf.data.Dataset) -> float:
     Raises:
         run.RunError: the answers tell nothing, so that no temperature makes them probabilities.
     """
-    answers = [
-        (labels.numpy()[:, 0], model.predict_on_batch(pixels.numpy())[:, 0]) for pixels, labels in validation
-    ]
+    answers = [(labels.numpy()[:, 0], model.predict_on_batch(pixels.numpy())[:, 0]) for pixels, labels in validation]
     labels, p_real = map(np.concatenate, zip(*answers))
     try:
         temperature = metrics.fit_temperature(labels, p_real.astype(float))

@@ -82,6 +82,9 @@ def rescale(p_real: np.ndarray, factor: float) -> np.ndarray:
 TEMPERATURES = (0.05, 20.0)  # Lowest and highest that are looked at.
 
 
+FEW = 40  # Images; fewer may be misjudged with certainty by chance, after a training that went well.
+
+
 def fit_temperature(labels: np.ndarray, p_real: np.ndarray) -> float:
     """The temperature, within TEMPERATURES, that minimises the log loss (Guo et al., 2017, arXiv:1706.04599).
 
@@ -94,7 +97,7 @@ def fit_temperature(labels: np.ndarray, p_real: np.ndarray) -> float:
 
     Raises:
         ValueError: the answers tell nothing, so that no temperature makes them probabilities: not numbers, all alike,
-            or best taken as noise, at more than twice the loss of a guess.
+            or best taken as noise, at more than twice the loss of a guess, on at least FEW images.
     """
     if not np.isfinite(p_real).all():
         raise ValueError("some answers are no numbers")
@@ -111,7 +114,7 @@ def fit_temperature(labels: np.ndarray, p_real: np.ndarray) -> float:
 
     fitted = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded", options={"xatol": 1e-6})
     temperature = float(np.exp(fitted.x))
-    if temperature > 0.99 * TEMPERATURES[1] and loss(0.0) > 2 * np.log(2):
+    if temperature > 0.99 * TEMPERATURES[1] and loss(0.0) > 2 * np.log(2) and len(labels) >= FEW:
         raise ValueError("the answers are wrong as often as they are certain")
     return temperature
 
