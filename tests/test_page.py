@@ -611,7 +611,7 @@ def test_a_missing_model_is_named_and_another_can_be_chosen(copy, context):
     page.wait_for_selector("#status.error")
     text = page.text_content("#status")
     assert re.match(r"The model is missing: .*detector.json \(HTTP 404\); reload", text), text
-    page.wait_for_selector("#model option:text-is('%s: missing')" % Path(MODEL).name, state="attached")
+    page.wait_for_selector(f"#model option:text-is('{Path(MODEL).name}: missing')", state="attached")
     page.click("#settings > summary")
     page.select_option("#model", index=1)
     page.wait_for_selector("#about:text-matches('^Model ')")
