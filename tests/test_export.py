@@ -135,7 +135,7 @@ def test_converting_into_the_page_brings_its_list_of_files_up_to_date(tiny, tmp_
     assert listed.keys() == {"models.json", "model/model.keras", "model/detector.json"}
     [described] = json.loads((tmp_path / "models.json").read_text())
     accuracy = run.read_json(tiny, "metrics.json")["splits"]["test"]["at_threshold"]["accuracy"]
-    assert described == {"folder": "model", "name": "custom", "bytes": None, "accuracy": accuracy}  # No page's weights.
+    assert described == {"folder": "model", "name": "tiny", "bytes": None, "accuracy": accuracy}  # No page's weights.
     assert listed["model/model.keras"] == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
