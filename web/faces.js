@@ -322,7 +322,7 @@ function turnedBack({ score, points }, quarters, width, height) {
   return { score, points: [...box, ...others.flat()] };
 }
 
-/** A row of the picture, `size` pixels wide, of a square, in the photo; the box keeps its size, and is upright there. */
+/** A row of a square's picture, `size` pixels wide, in the photo; the box keeps its size, and is upright there. */
 function fromSquare({ score, points }, { centre: [x, y], side: [u, v] }, size) {
   const [[s0, t0], [s1, t1], ...others] = pairsOf(points.map((point) => (point * 2) / size - 1));
   const half = (Math.hypot(u, v) * (s1 - s0)) / 2;

@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/listing.py.
-self.VERSION = '8181e16699ef';
+self.VERSION = '6eb471ff35d5';
 self.FILES = {
   "app.js": {
     "bytes": 11700,
@@ -66,8 +66,8 @@ self.FILES = {
     "later": true
   },
   "faces.js": {
-    "bytes": 24451,
-    "sha256": "3cf6d3c00d3a4f58b9a12483811cd7938d7bb4bfd42044e4d9b38ab282dc6f61"
+    "bytes": 24445,
+    "sha256": "36424af474839460f81be92202886eb186eda91355776134c5217ea9d15ec8da"
   },
   "gif.js": {
     "bytes": 4290,
@@ -155,11 +155,11 @@ self.FILES = {
   },
   "vendor/face-check.json": {
     "bytes": 290,
-    "sha256": "9d0b5be9a654f515062a2b9eec3f03e6e3a9b185663b7d77f63d5652467d59c1"
+    "sha256": "13964abb77cc2f26ec12bf84113b1712c0576b3429a55a1c0dd42dd15cad1560"
   },
   "vendor/faces.json": {
     "bytes": 1249,
-    "sha256": "92bdbb0c1cc859cc71e865cf8778028c05b7c3d5bab91baf6ea42ba5368e9050"
+    "sha256": "dc0a5f9f348325a9ad2454644accfb5a7640c75b30945ce364e55cfee7287705"
   },
   "vendor/fflate/index.js": {
     "bytes": 33044,
