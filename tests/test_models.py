@@ -41,3 +41,32 @@ def test_resizing_first_changes_nothing(custom):
     pixels = np.asarray(draw(256, 256), "float32")[None]
     resized = keras.ops.image.resize(pixels, (224, 224), interpolation="bilinear")
     np.testing.assert_allclose(np.asarray(custom(pixels)), np.asarray(custom(resized)), atol=1e-6)
+
+
+def test_a_lower_precision_trains_float32_weights_and_answers_nearly_alike():
+    keras.utils.set_random_seed(0)
+    model = models.residual(None)
+    body = models.part(model, models.BODY)
+    crops = np.random.default_rng(0).integers(0, 256, (4, 96, 96, 3)).astype("float32")
+    low = models.in_precision(body, "mixed_bfloat16")
+    assert {weight.dtype for weight in low.weights} == {"float32"}
+    assert {layer.compute_dtype for layer in low.layers if isinstance(layer, keras.layers.Conv2D)} == {"bfloat16"}
+    assert {low.get_layer(name).compute_dtype for name in (models.STANDARDIZE, models.P_REAL)} == {"float32"}
+    np.testing.assert_allclose(np.asarray(low(crops)), np.asarray(body(crops)), atol=0.02)
+    exact = models.in_precision(body, "float32")
+    np.testing.assert_array_equal(np.asarray(exact(crops)), np.asarray(body(crops)))
+    assert [weight.name for weight in low.trainable_weights] == [weight.name for weight in body.trainable_weights]
+    assert len(low.trainable_weights) < len(low.weights)
+
+
+def test_one_step_of_adam_on_the_last_layer_moves_the_logit_a_little():
+    """With features of variance 1 each, a step at 1e-4 moved it by up to 0.15, and what was learnt got lost."""
+    keras.utils.set_random_seed(0)
+    body = models.part(models.residual(None), models.BODY)
+    channels = body.get_layer(models.FEATURES).output.shape[1]
+    of_crops = np.random.default_rng(0).normal(5, 2, (64, channels))
+    standardize = body.get_layer(models.STANDARDIZE)
+    models.set_start(body, of_crops.mean(axis=0), of_crops.var(axis=0), np.zeros(channels), 0.0)
+    seen = np.asarray(standardize(of_crops[:, None, None].astype("float32")))[:, 0, 0]
+    step = 1e-4 * np.abs(seen).sum(axis=1).max()
+    assert 0.002 < step < 0.005

@@ -169,6 +169,11 @@ def parser() -> argparse.ArgumentParser:
         type=count,
         help=f"stop after so many epochs without a lower validation loss (default: {default.patience})",
     )
+    p.add_argument(
+        "--precision",
+        choices=fit.PRECISIONS,
+        help="to compute in; weights are float32 in either (default: bfloat16 where the hardware has it, else float32)",
+    )
     p.add_argument("--seed", type=seed, help=f"of weights, order and augmentation (default: {default.seed})")
     p.add_argument("--filters", type=count, nargs="+", help="of custom's convolutions")
     p.add_argument("--dense-units", type=count, help="of custom's layer before the last")

@@ -22,7 +22,7 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
-from train import data, evaluate, features, leaks, metrics, models, run
+from train import data, evaluate, features, leaks, metrics, models, run, scoring
 from train.chain.read import read_photo
 
 EPOCHS = 10
@@ -32,6 +32,7 @@ PROBE_IMAGES = 3000  # As many as the regression of some thousand features needs
 DIVERGED = "Start anew with a lower --learning-rate, or with --clip-norm 1."
 NETWORK = ("filters", "dense_units", "dropout")  # Those that `models.custom` takes.
 SAME = ("model", "backbone", "teacher", "dataset")  # What a resumed training must not change, beside its options.
+PRECISIONS = ("float32", "mixed_bfloat16")
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
@@ -53,6 +54,7 @@ class Options:
     clip_norm: float | None = None  # Largest norm of each weight tensor's gradient.
     label_smoothing: float = 0.0  # Share (0..1) by which labels are moved towards 0.5.
     patience: int = 5  # Epochs without a lower validation loss that end the training.
+    precision: str | None = None  # Of PRECISIONS; None: what this CPU computes faster.
     seed: int = 0  # Of weights, order and augmentation.
     train_size: int | None = None  # Images, half of each class; None for all.
     split_seed: int | None = None  # Divides a dataset without splits.
@@ -88,6 +90,7 @@ def options_of(args: argparse.Namespace) -> Options:
         if (out / run.MODEL).exists():
             raise run.RunError(f"{out} already holds a network, {before.get('model', 'unknown')}; pass another --out.")
         given.setdefault("epochs", HEAD_EPOCHS if args.model in models.BACKBONES else EPOCHS)
+        given.setdefault("precision", fastest_precision())
         return Options(**given)
     if not before:
         raise run.RunError(f"{out} holds no training to resume; leave out --resume.")
@@ -184,14 +187,14 @@ def fit(args: argparse.Namespace) -> None:
         return data.batches(training, args.batch_size, size, read, (args.seed, epoch), augmentation, labels=labels)
 
     steps = math.ceil(data.epoch_size(training) / args.batch_size)
-    validation_images = data.batches(validation, evaluate.BATCH, size, read)
+    validation_images = data.batches(validation, scoring.BATCH, size, read)
     if frozen:
         extractor = features.extractor(model)
         of_training, of_validation = features.compute(extractor, training), features.compute(extractor, validation)
         train_epochs(
             learner,
             lambda epoch: features.batches(of_training, labels, args.batch_size, (args.seed, epoch), args.flip),
-            features.batches(of_validation, data.labels_of(validation), evaluate.BATCH),
+            features.batches(of_validation, data.labels_of(validation), scoring.BATCH),
             steps,
             out,
             args,
@@ -204,10 +207,10 @@ def fit(args: argparse.Namespace) -> None:
         unfreeze(model, args.unfreeze)
         train_epochs(model, images, validation_images, steps, out / "fine-tune", args, fine_tune=True)
 
-    # Pictures as training saw them: on untouched files alone, a network is surer than it may be elsewhere.
-    world = data.Augmentation(args.flip, degrade=args.degrade)
-    degraded = data.batches(validation, evaluate.BATCH, size, read, (args.seed, 0), world)
-    temperature = calibrate(model, degraded if args.degrade else validation_images)
+    if args.degrade:  # On untouched files alone, a network is surer than it may be elsewhere.
+        world = data.Augmentation(args.flip, degrade=args.degrade)
+        validation_images = data.batches(validation, scoring.BATCH, size, read, (args.seed, 0), world)
+    temperature = calibrate(model, validation_images)
     run.save_model(model, out / run.MODEL)
     run.write_json(out / run.CONFIG, run.read_json(out, run.CONFIG) | {"temperature": temperature})
     splits = tuple(dict.fromkeys(photo.split for photo in measured))
@@ -247,6 +250,14 @@ def check_options(args: argparse.Namespace, settings: dict) -> None:
     shortest = min(args.epochs, args.fine_tune_epochs) if args.unfreeze else args.epochs
     if args.warmup >= shortest:
         raise run.RunError(f"--warmup {args.warmup:g} leaves none of {shortest} epochs to train in; choose fewer.")
+
+
+def fastest_precision() -> str:
+    """What to compute a training in here: bfloat16 where the CPU multiplies it in hardware or there is a GPU, float32
+    elsewhere, where it would have to be emulated. The weights are float32 in either."""
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    hardware = "avx512_bf16" in flags or "amx_bf16" in flags or bool(tf.config.list_physical_devices("GPU"))
+    return "mixed_bfloat16" if hardware else "float32"
 
 
 def check_fine_tuning(args: argparse.Namespace) -> None:
@@ -412,9 +423,9 @@ def train_epochs(
     if history:
         learner = keras.saving.load_model(checkpoints / f"epoch-{len(history):03d}.keras")
     else:
-        # A network of its own around the same layers: the run's model stays free of the optimiser's state, which
-        # takes twice the weights' space, and of metrics that nobody but this module can load.
-        learner = keras.Model(model.inputs, model.outputs, name=model.name)
+        # A network of its own: the run's model stays free of the optimiser's state, which takes twice the weights'
+        # space, of metrics that nobody but this module can load, and of a lower precision.
+        learner = models.in_precision(model, args.precision)
         rates = learning_rate(rate, epochs * steps, round(args.warmup * steps), args.schedule)
         learner.compile(
             optimizer=OPTIMIZERS[args.optimizer](rates, clipnorm=args.clip_norm),

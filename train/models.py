@@ -143,9 +143,11 @@ def set_start(model: keras.Model, mean: np.ndarray, variance: np.ndarray, kernel
         kernel: float (channels,), of a classifier of standardized features.
         bias: of that.
     """
+    # Adam moves every weight of the last layer by as much, whatever its gradient: thousands of features of variance 1
+    # would move the logit by half a unit a step, and what was learnt be lost. Their variances are made to sum to 1.
     body = part(model, BODY)
-    body.get_layer(STANDARDIZE).set_weights([mean, variance])
-    body.get_layer(P_REAL).set_weights([np.reshape(kernel, (-1, 1)), np.reshape(bias, (1,))])
+    body.get_layer(STANDARDIZE).set_weights([mean, (variance + STANDARDIZE_EPSILON) * len(mean) - STANDARDIZE_EPSILON])
+    body.get_layer(P_REAL).set_weights([np.reshape(kernel, (-1, 1)) * len(mean) ** 0.5, np.reshape(bias, (1,))])
 
 
 def _of_any_crop(crop: keras.KerasTensor, maps: keras.KerasTensor, dropout: float, name: str) -> keras.Model:
@@ -231,6 +233,30 @@ def input_size(model: keras.Model) -> int | None:
     """Height and width that the network resizes to; None for a part of one, such as its BODY."""
     names = [layer.name for layer in model.layers]
     return model.get_layer(RESIZE_LAYER).height if RESIZE_LAYER in names else None
+
+
+# Layers that compute in float32 in any training: bfloat16 has 8 bits, as many as a pixel before it is resized; and sums
+# over a map, their standardization and the logit are what a verdict hangs on.
+ALWAYS_FLOAT32 = (RESIZE_LAYER, "scale", STANDARDIZE, FEATURES, P_REAL)
+
+
+def in_precision(model: keras.Model, precision: str) -> keras.Model:
+    """A network of the same layers and weights (float32, copied) to train.
+
+    Args:
+        model: as built here, or a part of it.
+        precision: "float32" or "mixed_bfloat16", of all layers but ALWAYS_FLOAT32.
+    """
+
+    def copied(operation: keras.Operation) -> keras.Operation:
+        config = operation.get_config()
+        if isinstance(operation, layers.Layer):
+            config["dtype"] = "float32" if operation.name in ALWAYS_FLOAT32 else precision
+        return type(operation).from_config(config)
+
+    copy = keras.models.clone_model(model, clone_function=copied, recursive=True)
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def scale_logit(model: keras.Model, factor: float) -> None:
