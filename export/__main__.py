@@ -1,13 +1,15 @@
 """Turn a trained run into what the Space and the page load.
 
-python -m export quantize runs/custom --out runs/custom-uint8
-python -m export convert runs/custom-uint8 --out web/models/custom --precision uint8
-python -m export convert runs/custom-uint8 --out space/models/custom --precision uint8 --format tflite
-python -m export verify web/models/custom runs/custom-uint8 --data folder/
-python -m export push runs/custom-uint8 --repo OWNER/NAME
-python -m export pull --repo OWNER/NAME --revision COMMIT --out runs/pulled
-python -m export vendor
-python -m export icons
+    python -m export quantize runs/custom --out runs/custom-uint8
+    python -m export convert runs/custom-uint8 --out web/models/custom --precision uint8
+    python -m export convert runs/custom-uint8 --out space/models/custom --precision uint8 --format tflite
+    python -m export verify web/models/custom runs/custom-uint8 --data folder/
+    python -m export push runs/custom-uint8 --repo OWNER/NAME
+    python -m export pull --repo OWNER/NAME --revision COMMIT --out runs/pulled
+    python -m export vendor
+    python -m export icons
+
+`python -m export COMMAND --help` lists each command's options.
 """
 
 import argparse

@@ -1,9 +1,11 @@
 """Write a run's network, and what it sees of a fake, where the page or the Space loads it.
 
-python -m export convert runs/custom --out web/models/custom                    TensorFlow.js graph model
-python -m export convert runs/custom --out web/models/custom --precision auto --data DIR
-python -m export convert runs/custom --out space/models/custom --format tflite  LiteRT file
-python -m export convert runs/custom --out DIR --format keras tflite            both beside each other
+    python -m export convert runs/custom --out web/models/custom                    TensorFlow.js graph model
+    python -m export convert runs/custom --out web/models/custom --precision auto --data DIR
+    python -m export convert runs/custom --out space/models/custom --format tflite  LiteRT file
+    python -m export convert runs/custom --out DIR --format keras tflite            both beside each other
+
+Each prints the files that it wrote, and their size.
 """
 
 import argparse

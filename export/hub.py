@@ -303,11 +303,8 @@ def pull(args: argparse.Namespace) -> None:
         get_session().timeout = TIMEOUT
         if not is_offline_mode():
             # Else the client would pass an old copy from its cache for the Hub's answer when the Hub fails.
-            info = HfApi().model_info(args.repo, revision=args.revision)
-            names = {file.rfilename for file in info.siblings} - {GIT}
+            names = {*HfApi().list_repo_files(args.repo, revision=args.revision)} - {GIT}
             check_kinds(names, args.repo)
-            # With one file in the cache, the client would take that for the whole where this list can't be had.
-            list(HfApi().list_repo_tree(args.repo, revision=args.revision, recursive=True))
             # Before all else is fetched.
             check_names(names, Path(hf_hub_download(args.repo, SUMS, revision=args.revision)), args.repo)
         snapshot = Path(snapshot_download(args.repo, revision=args.revision, ignore_patterns=GIT))

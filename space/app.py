@@ -1,6 +1,8 @@
 """DeepFaceDetect as a Gradio app.
 
-python app.py        serves http://127.0.0.1:7860
+    python app.py
+
+serves it on http://127.0.0.1:7860.
 """
 
 import ctypes

@@ -28,8 +28,6 @@ from train.spec import CLASS_NAMES, INPUT_SIZE, RESIZE
 
 # Share of a class's images that must differ from the other class in size, mode or JPEG quality before we warn.
 LEAK_SHARE = 0.05
-
-
 BALANCED = 0.8  # Smallest share of the larger class that the smaller may have without a remark.
 SPLIT_SHARES = (0.8, 0.1, 0.1)  # Of SPLITS, where a dataset that is not divided is.
 MOST = 20  # Files that a message names.
@@ -401,7 +399,6 @@ def batches(
     read: Callable[[str], np.ndarray] = read_photo,
     training_seed: tuple[int, int] | None = None,
     augmentation: Augmentation = Augmentation(),
-    mirror: bool = False,
     labels: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Feed photos to a model in their order, or, for training, shuffled and augmented.
@@ -415,7 +412,6 @@ def batches(
             random, both reproducible from these two numbers alone, so that a resumed training sees what an
             uninterrupted one would have seen.
         augmentation: with training_seed, what is done to each image.
-        mirror: without training_seed, flip every image horizontally.
         labels: float32 (photos, 1), 0..1, in place of the photos' own.
 
     Returns:
@@ -428,7 +424,7 @@ def batches(
         random, crop = np.random.default_rng(training_seed), augmentation.crop
         order = draw(photos, random)
     count = len(order)
-    flips = np.full(count, mirror)
+    flips = np.zeros(count, bool)
     cuts = np.tile([1.0, 0.0, 0.0], (count, 1))  # Share kept; top and left as shares of what is cut.
     corners = np.zeros((count, 2))  # Top and left of the crop, as shares of what is cut.
     seeds = np.full(count, -1)  # Of what is done to each image; none for as it is.
@@ -461,10 +457,3 @@ def batches(
     columns = (order, flips, cuts, seeds, corners, labels[order])
     dataset = tf.data.Dataset.from_tensor_slices(columns)
     return dataset.map(load, tf.data.AUTOTUNE).batch(batch_size).prefetch(tf.data.AUTOTUNE)
-
-
-def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
-    """Store as JPEG (4:2:0) and read back: uint8 (height, width, 3), quality 1..100."""
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=quality)
-    return np.asarray(Image.open(stream))

@@ -38,7 +38,7 @@ def degraded(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
         picture as it is and the network would resize it.
     """
     image = Image.fromarray(pixels)
-    if image.size != (SIZE, SIZE):  # The network's own resizing, which is how a set of larger pictures is shrunk.
+    if image.size != (SIZE, SIZE):  # Whoever made a set of another size may have shrunk it by any of these.
         image = image.resize((SIZE, SIZE), random.choice(KERNELS[1:]))
     image = _retouched(image, random)
     way = random.random()

@@ -1,14 +1,14 @@
 """Measure trained networks, with the decision threshold taken from validation.
 
     python -m train evaluate runs/custom --data DIR --split test
-    python -m train evaluate runs/custom --data DIR --extra lfw=DIR --robustness
+    python -m train evaluate runs/custom --data DIR --extra lfw=DIR --robustness DIR/of/pictures
     python -m train evaluate runs/custom runs/residual runs/resnet50 --data DIR --extra second=DIR --out comparison
 
 The first prints accuracy with its interval, ROC AUC, calibration and operating points of both splits, and writes them
-to runs/custom/metrics.json. The second adds another source's accuracy, real and fake apart, and a table of ROC AUC
-under degradation. The third also writes comparison/comparison.{md,csv,json} and roc.png: a row for each run, "not
-trained here" for runs/resnet50 where there is no such run, and, for the test images and each other source, the
-difference of each run to the first in accuracy and ROC AUC, with its 95% interval.
+to runs/custom/metrics.json. The second adds another source's accuracy, real and fake apart, and tables of what
+is judged right in other sizes, files and conditions. The third also writes comparison/comparison.{md,csv,json} and
+roc.png: a row for each run, "not trained here" for runs/resnet50 where there is no such run, and, for the test images
+and each other source, the difference of each run to the first in accuracy and ROC AUC, with its 95% interval.
 """
 
 import argparse
@@ -20,9 +20,9 @@ import numpy as np
 from tqdm import tqdm
 
 from train import data, leaks, metrics, models, plots, robustness, run, scoring
+from train.conditions import Condition, as_it_is
 from train.spec import CLASS_NAMES
 
-BATCH = 8  # Larger ones of whole photos fall out of a CPU's caches: 21 photos a second against 5.
 NOT_TRAINED = "not trained here"  # Instead of a figure.
 
 
@@ -91,7 +91,7 @@ def identity(photos: list[data.Photo], name: str) -> dict:
 
 def score(model: keras.Model, photos: list[data.Photo], size: int | None = None) -> np.ndarray:
     """P(real) of each photo as it is, resized to ``size`` or to the network's own: float64 (photos,), 0..1."""
-    return model.predict(data.batches(photos, BATCH, size or models.input_size(model)))[:, 0].astype(float)
+    return model.predict(data.batches(photos, scoring.BATCH, size or models.input_size(model)))[:, 0].astype(float)
 
 
 def measure(
@@ -105,8 +105,8 @@ def measure(
 ) -> dict:
     """Score the splits ("valid" among them), choose threshold and "unsure" band on validation, write and print.
 
-    Through the chain (not ``as_is``), the choice is made on the views of `scoring.in_conditions`: one threshold is to
-    serve pictures of every kind.
+    Through the chain (not ``as_is``), the choice is made on the views of `scoring.in_conditions` too: one threshold is
+    to serve pictures of every kind.
 
     What was measured before stays if the threshold came from the same validation images, and goes if not.
 
@@ -126,18 +126,22 @@ def measure(
     for split in splits:
         of_split = of_splits[split] = [photo for photo in photos if photo.split == split]
         labels[split] = data.labels_of(of_split)[:, 0].astype(int)
-        scores[split], chains[split] = judged(model, [(photo, None) for photo in of_split], as_is)
+        scores[split], chains[split] = judged(model, of_split, as_is)
 
     choice = of_splits["valid"] + list(more_validation)
-    views = [(photo, None) for photo in choice] if as_is else scoring.in_conditions(choice)
-    of_views = data.labels_of([photo for photo, _ in views])[:, 0].astype(int)
-    p_real = judged(model, views, as_is)[0] if more_validation or not as_is else scores["valid"]
+    changed = [] if as_is else scoring.in_conditions(choice)
+    of_views = data.labels_of([*choice, *(photo for photo, _ in changed)])[:, 0].astype(int)
+    p_real = scores["valid"]
+    if more_validation:
+        p_real = np.append(p_real, judged(model, more_validation, as_is)[0])
+    if changed:
+        p_real = np.append(p_real, [one.p_real for one in through_chain(model, changed)])
     _, threshold = metrics.equal_error(of_views, p_real)
     low, high = metrics.unsure_band(of_views, p_real, threshold)
     points = metrics.choose_points(of_views, p_real)
     temperature = run.read_json(out, run.CONFIG).get("temperature", 1.0)
     chosen_on = data.fingerprint(choice)["sha256"] + (" as is" if as_is else "")
-    seen_as = "" if as_is else f", each as it is and in {len(views) // len(choice) - 1} conditions"
+    seen_as = "" if as_is else f", each as it is and in {len(changed) // len(choice)} conditions"
     figures = kept_figures(out, chosen_on) | {
         "threshold": threshold,
         "threshold_from": f"equal error rate on {len(choice)} validation images{seen_as}",
@@ -200,21 +204,26 @@ def write_scores(out: Path, name: str, photos: list[data.Photo], p_real: np.ndar
     run.write_csv(out / f"scores-{name}.csv", rows)
 
 
-def judged(model: keras.Model, views: list[tuple], as_is: bool) -> tuple[np.ndarray, dict]:
-    """P(real) of photos, each in a condition or None, and what the chain made of them.
+def through_chain(model: keras.Model, views: list[tuple[data.Photo, Condition]]) -> list[scoring.Score]:
+    """Judge photos, each in a condition, as people's photos are judged."""
+    readers = [scoring.reader(photo, condition) for photo, condition in views]
+    return scoring.score(model, tqdm(readers, "judging", unit="photo"))
+
+
+def judged(model: keras.Model, photos: list[data.Photo], as_is: bool) -> tuple[np.ndarray, dict]:
+    """P(real) of photos, and what the chain made of them.
 
     Returns:
-        float64 (views,), 0..1; and counts of those as_is, cut (a face was cut out), several (faces, of which the
+        float64 (photos,), 0..1; and counts of those as_is, cut (a face was cut out), several (faces, of which the
         worst counts) and no_face (no verdict elsewhere; here they are judged as they are).
     """
-    if as_is and not any(condition for _, condition in views):
-        return score(model, [photo for photo, _ in views]), {"as_is": len(views)}
-    readers = [scoring.reader(photo, condition) if condition else scoring.reader(photo) for photo, condition in views]
-    found = scoring.score(model, tqdm(readers, "judging", unit="photo"), as_is)
+    if as_is:
+        return score(model, photos), {"as_is": len(photos)}
+    found = through_chain(model, [(photo, as_it_is) for photo in photos])
     counts = {
         "as_is": sum(one.as_is and one.faces != 0 for one in found),
         "cut": sum(not one.as_is for one in found),
-        "several": sum((one.faces or 0) > 1 for one in found),
+        "several": sum(one.faces > 1 for one in found),
         "no_face": sum(one.faces == 0 for one in found),
     }
     return np.array([one.p_real for one in found]), counts
@@ -230,7 +239,7 @@ def measure_source(
         not_wrong, the share that is right or "unsure"; "all", as `metrics.summarize`, if it has both.
     """
     labels = data.labels_of(photos)[:, 0].astype(int)
-    p_real, chain = judged(model, [(photo, None) for photo in photos], as_is)
+    p_real, chain = judged(model, photos, as_is)
     write_scores(out, name, photos, p_real)
     result = {"dataset": identity(photos, name), "chain": chain}
     result |= {key: {} for key in ("images", "accuracy", "accuracy_interval_95", "not_wrong")}

@@ -80,8 +80,6 @@ def rescale(p_real: np.ndarray, factor: float) -> np.ndarray:
 
 
 TEMPERATURES = (0.05, 20.0)  # Lowest and highest that are looked at.
-
-
 FEW = 40  # Images; fewer may be misjudged with certainty by chance, after a training that went well.
 
 

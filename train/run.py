@@ -1,13 +1,15 @@
 """A run folder: what one training leaves behind, and how it is read back.
 
-model.keras    the best epoch's network, pixels to P(real)
-config.json    every option, package versions, dataset fingerprint
-history.csv    one row an epoch
-metrics.json   threshold and figures of each evaluated split, with its images' fingerprint
-scores-*.csv   P(real) of each image of an evaluated split
-learnt.npz     what the training images look like, so that nobody measures on them
-plots/         PNG
-checkpoints/   best and last epoch with the optimiser's state, for --resume
+    model.keras    the best epoch's network, pixels to P(real)
+    config.json    every option, package versions, dataset fingerprint
+    history.csv    one row an epoch
+    metrics.json   threshold and figures of each evaluated split, with its images' fingerprint
+    scores-*.csv   P(real) of each image of an evaluated split
+    learnt.npz     what the training images look like, so that nobody measures on them
+    plots/         PNG
+    checkpoints/   best and last epoch with the optimiser's state, for --resume
+
+One whose training is not finished has no model.keras, one that was not measured no metrics.json.
 """
 
 import contextlib

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from train import data, evaluate, features, fit, models, run
+from train import data, features, fit, models, run, scoring
 from train.chain.read import read_photo
 from train.fit import OPTIMIZERS
 
@@ -172,7 +172,7 @@ def attempt(
         of_training, of_validation = features.compute(extractor, training), features.compute(extractor, validation)
         validation_batches = features.batches(of_validation, data.labels_of(validation), batch_size)
     else:
-        validation_batches = data.batches(validation, evaluate.BATCH, size, read)
+        validation_batches = data.batches(validation, scoring.BATCH, size, read)
     augmentation = data.Augmentation(settings["flip"], settings.get("zoom", 0.0), settings.get("crop"))
 
     def training_batches(epoch: int) -> tf.data.Dataset:

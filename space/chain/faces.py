@@ -15,7 +15,8 @@ GPUs", https://arxiv.org/abs/1907.05047) with the weights of MediaPipe's short-r
     sees        least width of a face that the network can be relied on to see, as a share of its square
     seen        score that a face needs when it is looked at alone
     sure        mean score that it needs upright and mirrored: of 720 views of faces of the Kaggle set's validation
-                part, turned or small, all but one reach 0.87; of 160 of other things (cats, clocks, cells) two reach this
+                part, turned or small, all but one reach 0.87; of 160 of other things (cats, clocks, cells)
+                two reach this
     overlap     intersection over union from which on two boxes are one face
     look        half the side of the square in which a found face is looked at alone, in widths of its box
     square      how FFHQ's square follows from eyes and mouth, see `_square`
