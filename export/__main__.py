@@ -17,12 +17,16 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from train.quiet import import_tensorflow
+
+import_tensorflow()
 os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")  # An advertisement that fails where output is captured.
 os.environ["HF_HUB_DISABLE_XET"] = "1"  # With Xet the client may split a push into several commits.
 
-from export import convert, hub, icons, precision, quantize, vendor, verify  # noqa: E402
-from train import data, run  # noqa: E402
+from export.artifact import convert, hub, precision, quantize, verify  # noqa: E402
+from export.upkeep import icons, vendor  # noqa: E402
+from train import run  # noqa: E402
+from train.photos import data  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:

@@ -223,7 +223,9 @@ def tiny(tmp_path_factory) -> Path:
     import keras
     from keras import layers
 
-    from train import metrics, models, plots, run, spec
+    from train import plots, run, spec
+    from train.figures import metrics
+    from train.networks import models
 
     folder = tmp_path_factory.mktemp("runs") / "tiny"
     (folder / "checkpoints").mkdir(parents=True)

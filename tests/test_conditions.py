@@ -5,7 +5,7 @@ import pytest
 from conftest import draw
 from PIL import Image
 
-from train.conditions import CONDITIONS, FILES, SIZES, of_size, stored
+from train.figures.conditions import CONDITIONS, FILES, SIZES, of_size, stored
 
 PICTURE = np.asarray(draw(512, 512, 5))
 

@@ -11,8 +11,9 @@ import pytest
 from conftest import draw, encode, write_dataset
 from PIL import Image
 
-from train import __main__, data
+from train import __main__
 from train.chain.read import read_photo
+from train.photos import data
 
 
 def test_unreadable_files_are_listed_skipped_and_counted(tmp_path, capsys):

@@ -5,7 +5,7 @@ import pytest
 from conftest import draw
 from PIL import Image
 
-from train import degrade
+from train.photos import degrade
 
 PICTURE = np.asarray(draw(256, 256, 7).resize((256, 256)))
 

@@ -14,7 +14,11 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 import train.__main__ as train
-from train import conditions, data, evaluate, features, fit, leaks, models, plots, robustness, run
+from train import plots, run
+from train.figures import compare, conditions, robustness
+from train.fitting import fit
+from train.networks import features, inference, models
+from train.photos import data, leaks
 
 
 @pytest.mark.parametrize("name", models.BACKBONES)
@@ -140,7 +144,7 @@ def test_the_start_is_the_regression_of_standardized_features(backbone_weights, 
     standardized = (of_photos - of_photos.mean(axis=0)) / np.sqrt(of_photos.var(axis=0) + 1e-5)
     labels = data.labels_of(photos)[:, 0]
     expected = LogisticRegression(C=fit.PROBE_C, max_iter=500).fit(standardized, labels).predict_proba(standardized)
-    np.testing.assert_allclose(evaluate.score(model, photos), expected[:, 1], atol=1e-3)
+    np.testing.assert_allclose(inference.p_real(model, photos), expected[:, 1], atol=1e-3)
 
 
 def test_a_pupil_learns_its_teachers_answers_on_crops(trained, backbone_weights, dataset, tmp_path):
@@ -309,7 +313,7 @@ def test_an_ensemble_is_a_run_like_any_other(trained, xception, dataset, tmp_pat
         photos = data.load_checked(dataset, ("valid",))
         of_photos, scores = (
             logit(np.clip(some, 1e-7, 1 - 1e-7))
-            for some in (np.stack([evaluate.score(member, photos, 256) for member in members], axis=1), scores)
+            for some in (np.stack([inference.p_real(member, photos, 256) for member in members], axis=1), scores)
         )
         regression = LogisticRegression().fit(of_photos, data.labels_of(photos)[:, 0])
         joined = regression.decision_function(scores[None])[0]
@@ -445,7 +449,7 @@ def test_runs_are_paired_by_what_they_judged_not_by_its_name(trained, tmp_path):
     run.write_csv(folders[0] / "scores-test.csv", rows)
     run.write_csv(folders[1] / "scores-test.csv", [row | {"sha256": "b" + row["sha256"]} for row in rows])
     run.write_csv(folders[2] / "scores-test.csv", [row | {"file": "x" + row["file"]} for row in rows[::-1]])
-    [change] = evaluate.differences({folder: {"threshold": 0.5} for folder in folders}, "test")
+    [change] = compare.differences({folder: {"threshold": 0.5} for folder in folders}, "test")
     assert (change["run"], change["accuracy"]["difference"]) == ("renamed", 0)
 
 

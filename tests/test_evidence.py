@@ -10,9 +10,10 @@ from conftest import ROOT, Site, draw
 from keras import layers
 from scipy.special import logit
 
-from export import convert
-from export.evidence import EvidenceError, with_evidence
-from train import models, run
+from export.artifact import convert
+from export.artifact.evidence import EvidenceError, with_evidence
+from train import run
+from train.networks import models
 
 # Every head, and where the graph is tried: WebGL in software is too slow for the large ones.
 BACKENDS = {

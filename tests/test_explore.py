@@ -11,7 +11,8 @@ from conftest import draw, encode, write_dataset
 from matplotlib.figure import Figure
 from PIL import Image
 
-from train import __main__, data, explore, html, run
+from train import __main__, html, run
+from train.photos import data, explore
 
 
 @pytest.fixture(scope="module")

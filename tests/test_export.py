@@ -23,12 +23,15 @@ from test_agreement import torture
 from test_evidence import PIXELS, random_network
 
 import export.__main__ as export
-from export import convert, fold, precision, quantize, vendor
-from export.evidence import with_evidence
-from export.litert import to_tflite
-from export.quantize import round_to_uint8
-from train import data, models, run, spec
+from export.artifact import convert, fold, precision, quantize
+from export.artifact.evidence import with_evidence
+from export.artifact.litert import to_tflite
+from export.artifact.quantize import round_to_uint8
+from export.upkeep import vendor
+from train import run, spec
 from train.chain import read
+from train.networks import models
+from train.photos import data
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ from conftest import ROOT, draw, encode
 from PIL import Image
 from skimage import data
 
-import export.faces
-from export import vendor
+import export.upkeep.faces
+from export.upkeep import vendor
 from train.chain import faces, verdict
 from train.chain.faces import FACTS
 from train.chain.read import read_photo
@@ -232,13 +232,13 @@ def test_the_converted_network_is_the_original():
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels)
     interpreter.invoke()
     expected = {o["name"]: interpreter.get_tensor(o["index"]) for o in interpreter.get_output_details()}
-    outputs = export.faces.rebuild(vendor.BLAZEFACE)(pixels).numpy()
+    outputs = export.upkeep.faces.rebuild(vendor.BLAZEFACE)(pixels).numpy()
     np.testing.assert_allclose(outputs[..., :16], expected["regressors"], atol=1e-3)
     np.testing.assert_allclose(outputs[..., 16:], expected["classificators"], atol=1e-3)
 
 
 def test_the_pages_network_is_the_converted_one(tmp_path):
-    export.faces.convert(vendor.BLAZEFACE, tmp_path)
+    export.upkeep.faces.convert(vendor.BLAZEFACE, tmp_path)
     for folder, source in vendor.CONVERTED.items():
         assert source == vendor.BLAZEFACE
         for file in tmp_path.iterdir():

@@ -14,7 +14,8 @@ import pytest
 from conftest import ROOT, finish, train_command
 from PIL import Image
 
-from train import __main__, fit, run
+from train import __main__, run
+from train.fitting import fit
 
 
 def test_a_run_folder_holds_everything(trained, dataset):

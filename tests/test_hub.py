@@ -21,7 +21,7 @@ from huggingface_hub import ModelCard, constants
 
 import export.__main__ as export
 import train.__main__ as train
-from export import card
+from export.artifact import card
 from train import run
 
 PUBLISHED = {

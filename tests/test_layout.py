@@ -6,7 +6,8 @@ import zipfile
 import pytest
 from conftest import draw, encode, write_dataset
 
-from train import __main__, data, layout
+from train import __main__
+from train.photos import data, layout
 
 
 def counts(root, **options):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from train import metrics
+from train.figures import metrics
+from train.fitting import calibration
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 1, 1])
 P_REAL = np.array([0.1, 0.2, 0.3, 0.7, 0.4, 0.6, 0.8, 0.9])
@@ -56,7 +57,7 @@ def test_the_temperature_undoes_overconfidence():
     logits = random.normal(0, 2, 4000)
     labels = (random.random(4000) < 1 / (1 + np.exp(-logits))).astype(int)
     overconfident = 1 / (1 + np.exp(-3 * logits))
-    temperature = metrics.fit_temperature(labels, overconfident)
+    temperature = calibration.fit_temperature(labels, overconfident)
     assert temperature == pytest.approx(3, rel=0.1)
     calibrated = metrics.rescale(overconfident, 1 / temperature)
     np.testing.assert_allclose(metrics.rescale(calibrated, temperature), overconfident, atol=1e-5)
@@ -68,9 +69,9 @@ def test_the_temperature_undoes_overconfidence():
 def test_perfect_separation_calls_for_no_more_certainty_than_its_images_give(count):
     labels = np.repeat([0, 1], count)
     p_real = np.where(labels == 1, 0.55, 0.45)
-    scaled = metrics.rescale(p_real, 1 / metrics.fit_temperature(labels, p_real))
+    scaled = metrics.rescale(p_real, 1 / calibration.fit_temperature(labels, p_real))
     # Each answer becomes Laplace's rule of succession, unless that takes more than the lowest temperature.
-    limit = metrics.rescale(np.array([0.55]), 1 / metrics.TEMPERATURES[0])[0]
+    limit = metrics.rescale(np.array([0.55]), 1 / calibration.TEMPERATURES[0])[0]
     assert scaled[-1] == pytest.approx(min((count + 1) / (count + 2), limit), abs=1e-3)
     assert scaled[0] == pytest.approx(1 - scaled[-1])
 
@@ -85,7 +86,7 @@ def test_perfect_separation_calls_for_no_more_certainty_than_its_images_give(cou
 )
 def test_answers_that_tell_nothing_have_no_temperature(p_real, why):
     with pytest.raises(ValueError, match=why):
-        metrics.fit_temperature(np.tile(LABELS, 5), np.tile(p_real, 5))
+        calibration.fit_temperature(np.tile(LABELS, 5), np.tile(p_real, 5))
 
 
 def test_calibration_error_by_hand():

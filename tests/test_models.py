@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from conftest import draw
 
-from train import models
+from train.networks import models
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from conftest import ROOT, Site, encode
 from PIL import Image
 from skimage import data
 
-from export import vendor
+from export.upkeep import vendor
 
 WEB = ROOT / "web"
 VITE = "8.3.8"

@@ -18,9 +18,10 @@ from conftest import CHROMIUM_OPTIONS, PAGE_MODEL, ROOT, Site, draw, encode
 from PIL import Image
 from skimage import data
 
-from export import icons, listing
-from export.convert import to_tfjs
-from export.evidence import with_evidence
+from export.artifact import listing
+from export.artifact.convert import to_tfjs
+from export.artifact.evidence import with_evidence
+from export.upkeep import icons
 from train.chain import faces
 from train.chain.read import MAX_PIXELS
 from train.chain.verdict import COLUMNS, face_views

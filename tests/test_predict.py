@@ -13,8 +13,10 @@ from PIL import Image
 from skimage import data
 
 from train import __main__ as train
-from train import models, predict, run
+from train import run
 from train.chain.verdict import COLUMNS
+from train.figures import predict
+from train.networks import models
 
 PORTRAIT = data.astronaut()
 

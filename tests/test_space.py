@@ -29,10 +29,11 @@ from playwright.sync_api import expect
 from skimage import data
 from test_agreement import torture
 
-from export.litert import to_tflite
-from train import metrics, models
+from export.artifact.litert import to_tflite
 from train.chain.read import MAX_BYTES, PhotoError, read_photo
 from train.chain.verdict import COLUMNS, face_views
+from train.figures import metrics
+from train.networks import models
 from train.spec import CLASS_NAMES, WORDS
 
 sys.path.insert(0, str(ROOT / "space"))

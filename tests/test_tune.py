@@ -12,8 +12,11 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 from PIL import Image
 
-from train import __main__, data, fit, models, run, tune
+from train import __main__, run
 from train.chain.read import read_photo
+from train.fitting import fit, tune
+from train.networks import models
+from train.photos import data
 
 
 @pytest.fixture(scope="module", autouse=True)

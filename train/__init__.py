@@ -1,1 +1,5 @@
-"""Fit, evaluate and apply the detectors: images -> dataset -> model -> metrics."""
+"""Fit, evaluate and apply the detectors: photos -> networks -> fitting -> figures.
+
+Each room imports from those before it, from `train.chain` (a photo's way to its verdict), and from the modules beside
+this one; none from those after it.
+"""

@@ -17,27 +17,18 @@
 import argparse
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from train.quiet import import_tensorflow
 
 import_tensorflow()
 
-from train import (  # noqa: E402
-    cache,
-    data,
-    ensemble,
-    evaluate,
-    explore,
-    fetch,
-    fit,
-    learning_curve,
-    models,
-    predict,
-    report,
-    run,
-    tune,
-)
+from train import run  # noqa: E402
+from train.figures import evaluate, learning_curve, predict, report  # noqa: E402
+from train.fitting import ensemble, fit, tune  # noqa: E402
+from train.networks import models  # noqa: E402
+from train.photos import cache, data, explore, fetch  # noqa: E402
 
 
 def source(text: str) -> tuple[str, Path]:
@@ -95,6 +86,17 @@ def add_data_options(p: argparse.ArgumentParser) -> None:
         action="store_true",
         help="accept one image in two splits or in both classes, and measuring on training images",
     )
+
+
+def measured(train: Callable[[argparse.Namespace], list[data.Photo]]) -> Callable[[argparse.Namespace], None]:
+    """The command that trains, then measures on validation and test what it left in ``args.out``."""
+
+    def command(args: argparse.Namespace) -> None:
+        photos = train(args)
+        splits = tuple(split for split in data.SPLITS if any(photo.split == split for photo in photos))
+        evaluate.measure(args.out, run.load_model(args.out), photos, splits, args.data.resolve().name)
+
+    return command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -195,7 +197,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--cache", action="store_true", help="keep the decoded images in memory")
     add_data_options(p)
-    p.set_defaults(command=fit.fit)
+    p.set_defaults(command=measured(fit.fit))
 
     p = commands.add_parser("tune", help="search for better settings")
     p.add_argument("model", choices=sorted(models.NAMES))
@@ -218,7 +220,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--stacked", action="store_true", help="weigh the members by a logistic regression on validation")
     p.add_argument("--mirror", action="store_true", help="let each member see the mirror image too")
     add_data_options(p)
-    p.set_defaults(command=ensemble.ensemble)
+    p.set_defaults(command=measured(ensemble.ensemble))
 
     p = commands.add_parser("evaluate", help="measure trained models")
     p.add_argument("run", type=Path, nargs="+", help="run folders; those without a model are shown as not trained")

@@ -1,4 +1,4 @@
-// Written by `python -m export vendor`; see export/listing.py.
+// Written by `python -m export vendor`; see export/artifact/listing.py.
 self.VERSION = '6eb471ff35d5';
 self.FILES = {
   "app.js": {

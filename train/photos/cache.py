@@ -1,0 +1,114 @@
+"""What was worked out once and is kept on disk: facts about each image file, features, and `explore`'s figures.
+
+    python -m train clean
+
+empties the folder, $DEEPFACEDETECT_CACHE or ~/.cache/deepfacedetect; all in it can be worked out again.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import PIL
+
+from train.chain import read
+from train.photos import lookalikes
+
+FILES = "files.db"
+PUT = 1000  # Files that are written at a time: what an interruption can lose.
+
+
+def folder() -> Path:
+    """Where all is kept."""
+    return Path(os.environ.get("DEEPFACEDETECT_CACHE", Path.home() / ".cache/deepfacedetect"))
+
+
+def clean(args: argparse.Namespace) -> None:
+    """Delete the folder and say what that freed."""
+    files = [path for path in folder().rglob("*") if path.is_file()]
+    freed = sum(path.stat().st_size for path in files)
+    shutil.rmtree(folder(), ignore_errors=True)
+    print(f"{folder()}: {len(files)} files deleted, {freed / 1e6:.1f} MB")
+
+
+def save(path: Path, **arrays: np.ndarray) -> None:
+    """Write a .npz file; beside, then rename, so that neither a kill nor another process leaves half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as partial:
+        np.savez(partial, **arrays)
+    os.replace(partial.name, path)
+
+
+def state(path: str) -> tuple[int, int, int]:
+    """A file's size and times; a change leaves at least the last one, which nothing can set back, another.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+class Files:
+    """Facts about files by their path, given back only while the file's `state` is that of then.
+
+    Several processes may use it at once. Where the database can't be used (no space, a read-only folder, damage), the
+    facts are worked out anew: that costs time and one line, never the command.
+    """
+
+    def __init__(self):
+        # Facts of another reader are not those of this one.
+        sources = b"".join(Path(module.__file__).read_bytes() for module in (read, lookalikes))
+        self._table = f"files_{hashlib.sha256(sources + PIL.__version__.encode()).hexdigest()[:16]}"
+        self._database = None
+        with self._failing():
+            folder().mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(folder() / FILES, timeout=60)
+            self._database.execute(
+                f"CREATE TABLE IF NOT EXISTS {self._table} "
+                "(path TEXT PRIMARY KEY, bytes INTEGER, modified INTEGER, changed INTEGER, facts TEXT, look BLOB)"
+            )
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            print(f"{folder() / FILES} can't be used ({error}); the files are read without it", file=sys.stderr)
+            self._database = None
+
+    def get(self, path: str) -> tuple[dict, bytes] | None:
+        """What was put for the file as it is now: facts and `lookalikes.look`; or None."""
+        if not self._database:
+            return None
+        with self._failing():
+            row = self._database.execute(
+                f"SELECT bytes, modified, changed, facts, look FROM {self._table} WHERE path = ?",
+                (os.path.abspath(path),),
+            ).fetchone()
+            with contextlib.suppress(FileNotFoundError):
+                if row and row[:3] == state(path):
+                    return json.loads(row[3]), row[4]
+        return None
+
+    def put(self, rows: Iterable[tuple[str, tuple[int, int, int], dict, bytes]]) -> None:
+        """Keep (path, state from before it was read, facts, look) of some files."""
+        if self._database:
+            with self._failing(), self._database:
+                self._database.executemany(
+                    f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?, ?, ?, ?, ?)",
+                    [(os.path.abspath(path), *then, json.dumps(facts), look) for path, then, facts, look in rows],
+                )
+
+    def close(self) -> None:
+        if self._database:
+            self._database.close()
