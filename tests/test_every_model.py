@@ -166,6 +166,29 @@ def test_a_pupil_learns_its_teachers_answers_on_crops(trained, backbone_weights,
     np.testing.assert_allclose(whole, body, atol=1e-5)
 
 
+def test_a_teacher_of_crops_answers_those_that_its_pupil_sees(backbone_weights, dataset, tmp_path, monkeypatch):
+    keras.utils.set_random_seed(0)
+    teacher = models.residual(str(backbone_weights))
+    models.scale_logit(teacher, 1e4)  # Untrained, it answers 0.5 to everything.
+    (tmp_path / "teacher").mkdir()
+    run.save_model(teacher, tmp_path / "teacher/model.keras")
+    run.write_json(tmp_path / "teacher/config.json", {"model": "residual"})
+    lessons = []
+
+    def stop(learner, images, *args):
+        lessons.extend(images(0))
+        raise run.RunError("seen enough")
+
+    monkeypatch.setattr(fit, "train_epochs", stop)
+    command = ["fit", "residual", "--data", str(dataset), "--out", str(tmp_path / "pupil"), "--crop", "128"]
+    command += ["--teacher", str(tmp_path / "teacher"), "--backbone-weights", str(backbone_weights), "--degrade", "1"]
+    assert train.main([*command, "--precision", "float32", "--batch-size", "8"]) == 2
+    assert len(lessons) == 3
+    for crops, answers in lessons:
+        assert crops.shape[1:] == (128, 128, 3) and 0.01 < np.ptp(answers)
+        np.testing.assert_allclose(answers, teacher.get_layer(models.BODY)(crops), atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

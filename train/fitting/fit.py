@@ -118,8 +118,9 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
     part of the graph. Of a network with a frozen backbone, the head alone is trained, on features computed once; with
     ``args.unfreeze``, the backbone's last layers are then trained on with it.
 
-    With ``args.teacher``, the labels are that run's P(real) of each training photo in place of 0 and 1
-    (knowledge distillation, Hinton et al., 2015).
+    With ``args.teacher``, the labels are that run's P(real) in place of 0 and 1 (knowledge distillation, Hinton et al.,
+    2015): of the very crop that its pupil sees, degraded as it is, where both take crops (Beyer et al., "Knowledge
+    distillation: A good teacher is patient and consistent", 2022, arXiv:2106.05237); else of each training photo.
 
     Returns:
         The photos of validation and, if there is one, of the test split, for `evaluate.measure`.
@@ -185,11 +186,17 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
     read = data.cached_reader(photos) if args.cache else read_photo
     size = models.input_size(model)
     augmentation = data.Augmentation(args.flip, args.zoom, args.crop, args.degrade)
-    # Both views of a photo show the same face: their mean is the better answer.
-    labels = features.compute(teacher, training).mean(axis=1) if teacher else data.labels_of(training)
+    labels, answer = data.labels_of(training), None
+    if teacher and args.crop and models.part(teacher, models.BODY) is not teacher:
+        answer = models.in_precision(models.part(teacher, models.BODY), args.precision)
+    elif teacher:  # Both views of a photo show the same face: their mean is the better answer.
+        labels = features.compute(teacher, training).mean(axis=1)
 
     def images(epoch: int) -> tf.data.Dataset:
         return data.batches(training, args.batch_size, size, read, (args.seed, epoch), augmentation, labels=labels)
+
+    def lessons(epoch: int) -> tf.data.Dataset:
+        return images(epoch).map(lambda crops, _: (crops, answer(crops, training=False))) if answer else images(epoch)
 
     steps = math.ceil(data.epoch_size(training) / args.batch_size)
     validation_images = data.batches(validation, inference.BATCH, size, read)
@@ -207,7 +214,7 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
     else:
         if args.model in models.TEXTURE_NETWORKS and not begun:
             start_linear(model, images(0).take(math.ceil(PROBE_IMAGES / args.batch_size)))
-        train_epochs(learner, images, validation_images, steps, out, args)
+        train_epochs(learner, lessons, validation_images, steps, out, args)
     if args.unfreeze:
         unfreeze(model, args.unfreeze)
         train_epochs(model, images, validation_images, steps, out / "fine-tune", args, fine_tune=True)
