@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import io
 import json
 import os
 import shutil
@@ -139,6 +140,7 @@ def test_clean_empties_the_cache(tmp_path, monkeypatch, capsys):
         ("size", encode(draw(80, 64), "JPEG", quality=75)),
         ("mode", encode(draw(64, 64).convert("L"), "JPEG", quality=75)),
         ("quality", encode(draw(64, 64), "JPEG", quality=90)),
+        ("header", encode(draw(64, 64), "JPEG", quality=75, progressive=True)),
     ],
 )
 def test_classes_that_are_stored_differently_raise_a_warning(tmp_path, capsys, attribute, content):
@@ -148,6 +150,36 @@ def test_classes_that_are_stored_differently_raise_a_warning(tmp_path, capsys, a
     (root / "train/real/000.jpg").write_bytes(content)
     data.load_checked(root, ("train",))
     assert f"WARNING: the classes differ in {attribute} for 50%" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (encode(draw(32, 32), "JPEG", quality=75), "JPEG 4:2:0 APP0 baseline"),
+        (encode(draw(32, 32), "JPEG", subsampling="4:4:4", exif=b"Exif\0\0"), "JPEG 4:4:4 APP0 APP1 baseline"),
+        (encode(draw(32, 32).convert("L"), "JPEG", progressive=True), "JPEG grey APP0 progressive"),
+        (encode(draw(32, 32), "PNG", dpi=(72, 72)), "PNG dpi"),
+    ],
+)
+def test_a_header_tells_the_program_that_wrote_a_file(content, expected):
+    with Image.open(io.BytesIO(content)) as image:
+        assert data.header(image) == expected
+
+
+def test_each_source_is_shown_by_its_share_of_an_epoch_and_how_it_is_stored(tmp_path):
+    root = write_dataset(tmp_path / "main", {"train": 3})
+    other = tmp_path / "other/fake"
+    other.mkdir(parents=True)
+    for index in range(2):
+        (other / f"{index}.png").write_bytes(encode(draw(40, 30, 90 + index), "PNG"))
+    rows = data.by_source(data.load_checked(root, ("train",), [(tmp_path / "other", 2.0)]))
+    assert [(row["source"], row["class"], row["images"], row["share of an epoch"]) for row in rows] == [
+        ("main", "fake", "3", "30%"),
+        ("main", "real", "3", "30%"),
+        ("other", "fake", "2", "40%"),
+    ]
+    assert rows[2]["size"] == "(40, 30) (100%)" and rows[2]["header"] == "PNG (100%)"
+    assert rows[0]["quality"] == "75 (100%)" and rows[0]["header"] == "JPEG 4:2:0 APP0 baseline (100%)"
 
 
 @pytest.mark.parametrize("quality", [30, 50, 70, 75, 80, 90, 95, 100])

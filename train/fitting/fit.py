@@ -154,6 +154,7 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
     training = [photo for photo in photos if photo.split == "train"]
     if args.train_size:
         training = data.balanced_subset(training, args.train_size)
+    print(run.markdown(data.by_source(training)))
     photos = training + [photo for photo in photos if photo.split != "train"]
     validation = [photo for photo in photos if photo.split == "valid"]
     measured = [photo for photo in photos if photo.split != "train"]

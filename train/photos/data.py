@@ -18,6 +18,7 @@ import numpy as np
 import psutil
 import tensorflow as tf
 from PIL import Image
+from PIL.JpegImagePlugin import get_sampling
 from tqdm import tqdm
 
 from train.chain.read import PhotoError, read_photo
@@ -44,9 +45,11 @@ class Photo:
     size: tuple[int, int] = (0, 0)  # Width, height in pixels.
     mode: str = ""
     quality: int | None = None  # JPEG quality 1..100, estimated; None for other formats.
+    header: str = ""  # From `header`.
     look: bytes = b""  # From `lookalikes.look`.
     error: str = ""
     weight: float = 1.0  # How often an epoch of training shows it, on average.
+    source: str = ""  # Name of the dataset or other source that it is from.
 
 
 def list_photos(folder: Path, split: str) -> list[Photo]:
@@ -75,8 +78,25 @@ def inspect(photo: Photo) -> Photo:
         return dataclasses.replace(photo, error=str(error))
     with Image.open(io.BytesIO(content)) as image:
         tables = getattr(image, "quantization", None)
+        stored = {"size": image.size, "mode": image.mode, "header": header(image)}
         quality = jpeg_quality(tables[0]) if tables else None
-        return dataclasses.replace(photo, size=image.size, mode=image.mode, quality=quality, look=look)
+        return dataclasses.replace(photo, quality=quality, look=look, **stored)
+
+
+SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}  # As Pillow numbers what a JPEG keeps of colour.
+
+
+def header(image: Image.Image) -> str:
+    """What a file's header tells of the program that wrote it, such as "JPEG 4:2:0 APP0 baseline".
+
+    A JPEG's sampling of colour, its APP and comment segments in order, and how it is coded; of other formats, the names
+    of what is stored beside the pixels.
+    """
+    if image.format not in ("JPEG", "MPO"):
+        return " ".join([image.format, *sorted(key for key in image.info if isinstance(key, str))])
+    coding = "progressive" if image.info.get("progressive") else "baseline"
+    segments = dict.fromkeys(name for name, _ in image.applist)
+    return " ".join(["JPEG", SAMPLINGS.get(get_sampling(image), "grey"), *segments, coding])
 
 
 # The luminance table of ITU-T T.81 annex K, which libjpeg scales by its quality setting; its sum suffices here.
@@ -89,7 +109,7 @@ def jpeg_quality(luminance: list[int]) -> int:
     return max(1, min(100, round((200 - scale) / 2 if scale <= 100 else 5000 / scale)))
 
 
-FACTS = ("sha256", "size", "mode", "quality", "error")  # Of a `Photo`, kept beside its look.
+FACTS = ("sha256", "size", "mode", "quality", "header", "error")  # Of a `Photo`, kept beside its look.
 
 
 def scan(photos: list[Photo]) -> list[Photo]:
@@ -100,8 +120,8 @@ def scan(photos: list[Photo]) -> list[Photo]:
     files = cache.Files()
     found = {}
     for photo in photos:
-        if kept := files.get(photo.path):
-            facts, look = kept
+        facts, look = files.get(photo.path) or ({}, b"")
+        if facts.keys() == {*FACTS}:  # Else they were kept before a fact was added.
             facts["size"] = tuple(facts["size"])
             found[photo.path] = dataclasses.replace(photo, look=look, **facts)
 
@@ -235,30 +255,58 @@ def balanced_subset(photos: list[Photo], count: int) -> list[Photo]:
     return chosen
 
 
+STORED_AS = ("size", "mode", "quality", "header")  # Of a `Photo`: how its file is made.
+
+
+def shares(photos: list[Photo], attribute: str) -> dict:
+    """Share (0..1) of the images that have each value of an attribute, by their weights; the commonest first."""
+    counts: collections.Counter = collections.Counter()
+    for photo in photos:
+        counts[getattr(photo, attribute)] += photo.weight
+    return {value: count / counts.total() for value, count in counts.most_common()}
+
+
+def _commonest(of_values: dict) -> str:
+    return ", ".join(f"{value} ({share:.0%})" for value, share in list(of_values.items())[:3])
+
+
 def encoding_leaks(photos: list[Photo]) -> list[str]:
     """Say where the classes differ in storage rather than in content: a model would learn that difference.
 
     Returns:
-        One sentence for each of size, mode and JPEG quality whose distributions over the two classes
-        differ by more than LEAK_SHARE (total variation distance, 0..1).
+        One sentence for each of STORED_AS whose distributions over the two classes, each image by its weight, differ by
+        more than LEAK_SHARE (total variation distance, 0..1).
     """
     lines = []
-    for attribute in ("size", "mode", "quality"):
-        shares = []
-        for label in range(len(CLASS_NAMES)):
-            values = [getattr(photo, attribute) for photo in photos if photo.label == label]
-            shares.append({value: n / len(values) for value, n in collections.Counter(values).most_common()})
-        distance = sum(abs(shares[0].get(v, 0) - shares[1].get(v, 0)) for v in {*shares[0], *shares[1]}) / 2
+    for attribute in STORED_AS:
+        fake, real = (shares([photo for photo in photos if photo.label == label], attribute) for label in (0, 1))
+        distance = sum(abs(fake.get(value, 0) - real.get(value, 0)) for value in {*fake, *real}) / 2
         if distance > LEAK_SHARE:
-            common = "; ".join(
-                f"{name}: " + ", ".join(f"{value} ({share:.0%})" for value, share in list(of_class.items())[:3])
-                for name, of_class in zip(CLASS_NAMES, shares)
-            )
+            common = "; ".join(f"{name}: {_commonest(of)}" for name, of in zip(CLASS_NAMES, (fake, real)))
             lines.append(
                 f"the classes differ in {attribute} for {distance:.0%} of the images ({common}); "
-                "a model would learn the encoding, not the face. Re-encode both classes alike."
+                "a model would learn the encoding, not the face. Re-encode both classes alike, or pass --degrade, "
+                "which does so at random."
             )
     return lines
+
+
+def by_source(photos: list[Photo]) -> list[dict[str, str]]:
+    """How each class of each source is stored, for people.
+
+    Returns:
+        A row for each: its images, its share of an epoch, and the commonest values of STORED_AS.
+    """
+    groups: dict[tuple[str, int], list[Photo]] = {}
+    for photo in photos:
+        groups.setdefault((photo.source, photo.label), []).append(photo)
+    total = sum(photo.weight for photo in photos)
+    return [
+        {"source": source, "class": CLASS_NAMES[label], "images": f"{len(group):,}"}
+        | {"share of an epoch": f"{sum(photo.weight for photo in group) / total:.0%}"}
+        | {attribute: _commonest(shares(group, attribute)) for attribute in STORED_AS}
+        for (source, label), group in groups.items()
+    ]
 
 
 def fingerprint(photos: list[Photo]) -> dict:
@@ -307,10 +355,12 @@ def load_checked(
             raise DataError(f"{root}: no split {', '.join(missing)}; there is {', '.join(folders)}.")
         wanted = (*splits, *(split for split in optional if split in folders))
         photos = scan([photo for split in wanted for photo in list_photos(folders[split], split)])
+    photos = [dataclasses.replace(photo, source=Path(root).resolve().name) for photo in photos]
     for folder, weight in extra:
         parts = {split: folder / split for split in ("train", "valid") if (folder / split).is_dir()}
         found = [photo for split, part in (parts or {"train": folder}).items() for photo in list_photos(part, split)]
-        found = scan([dataclasses.replace(photo, weight=weight) for photo in found])
+        source = folder.resolve().name
+        found = scan([dataclasses.replace(photo, weight=weight, source=source) for photo in found])
         if not found:
             raise DataError(f"{folder}: no images in {' or '.join(CLASS_NAMES)} folders.")
         photos += found

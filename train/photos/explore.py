@@ -66,7 +66,7 @@ def explore(args: argparse.Namespace) -> None:
     numbers = {
         "dataset": {"name": Path(args.data).resolve().name} | data.fingerprint(readable),
         "balance": balance(photos, list(folders)),
-        "storage": {attribute: tally(readable, attribute) for attribute in ("size", "mode", "quality")},
+        "storage": {attribute: tally(readable, attribute) for attribute in data.STORED_AS},
         "unreadable": [{"file": _relative(photo, root), "error": photo.error} for photo in photos if photo.error],
         "duplicates": duplicates(readable, root),
         "lookalikes": lookalikes(readable, root),
@@ -113,7 +113,7 @@ def balance(photos: list[data.Photo], splits: list[str]) -> list[dict]:
 
 
 def tally(photos: list[data.Photo], attribute: str) -> list[dict]:
-    """One row a value of size, mode or quality: how many images of each class have it, the commonest first."""
+    """One row a value of one of `data.STORED_AS`: how many images of each class have it, the commonest first."""
     counts = collections.Counter((getattr(photo, attribute), CLASS_NAMES[photo.label]) for photo in photos)
     totals = collections.Counter(getattr(photo, attribute) for photo in photos)
     return [
@@ -438,7 +438,7 @@ def _rest(count: int) -> list[str]:
 
 
 def _storage_table(attribute: str, rows: list[dict]) -> str:
-    title = {"size": "width x height", "mode": "colour mode", "quality": "JPEG quality"}[attribute]
+    title = {"size": "width x height", "mode": "colour mode", "quality": "JPEG quality", "header": "header"}[attribute]
     shown = [
         {title: "none" if row[attribute] is None else str(row[attribute])} | {name: row[name] for name in CLASS_NAMES}
         for row in rows[:MOST]
