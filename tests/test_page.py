@@ -470,6 +470,7 @@ CAMERA = """() => {
     globalThis.asked = [];
     navigator.mediaDevices.getUserMedia = (wanted) => {
         asked.push(wanted);
+        if (asked.length > 1) return Promise.resolve(new MediaStream()); // In which no frame ever comes.
         return globalThis.trouble ? Promise.reject(new DOMException('', trouble)) : original(wanted);
     };
 }"""
@@ -483,12 +484,13 @@ def test_the_camera_is_opened_once_and_gives_no_photo_before_its_first_frame(sma
     page.wait_for_selector("#shoot:enabled")
     wanted = {"width": {"ideal": 1280}, "facingMode": {"ideal": "environment"}}
     assert page.evaluate("() => asked") == [{"video": wanted}]
+    tracks = page.evaluate_handle("() => document.getElementById('video').srcObject.getTracks()")
     page.click("#close-camera")
     page.wait_for_function("() => document.getElementById('video').srcObject === null")
-    page.click("#use-camera")  # Anew: no photo before its first frame.
+    assert tracks.evaluate("(tracks) => tracks.map(({ readyState }) => readyState)") == ["ended"]  # The light is out.
+    page.click("#use-camera")
     page.locator("#camera[open]").wait_for()
-    ready = "() => document.getElementById('video').readyState >= 2 || document.getElementById('shoot').disabled"
-    assert page.evaluate(ready)
+    assert page.is_disabled("#shoot")
 
 
 @pytest.mark.parametrize(
@@ -594,6 +596,34 @@ def test_too_little_memory_gets_a_sentence(page):
     )
     sentence = "This browser has not enough memory for the picture; close other tabs or take a smaller one."
     assert sentences == [sentence] * 3 + [None]
+
+
+EMPTY_CANVAS = """
+const read = OffscreenCanvasRenderingContext2D.prototype.getImageData;
+OffscreenCanvasRenderingContext2D.prototype.getImageData = function (x, y, width, height) {
+  const { canvas } = this;
+  return canvas.width * canvas.height > 2 ** 24 ? new ImageData(width, height) : read.call(this, x, y, width, height);
+};
+"""
+
+
+@pytest.mark.parametrize("format", ["JPEG", "WEBP"])
+def test_a_canvas_that_answers_with_zeros_gets_a_sentence_and_no_verdict(format, small, browser):
+    """As that of iOS 17 and older does from 16.7 megapixels on."""
+    small.hook = lambda path: (EMPTY_CANVAS + (WEB / "worker.js").read_text()).encode() if "worker.js" in path else None
+    context = browser.new_context(service_workers="block")
+    try:
+        page = opened(context.new_page(), small.url)
+        page.set_default_timeout(TIMEOUT)
+        assert judged(page, photo("small.jpg", size=2000))
+        large = encode(portrait(size=4100), format)
+        page.set_input_files("#file", file("large", large))
+        sentence = "This browser lost a part of the picture, which may be too large for it; take a smaller one."
+        page.wait_for_selector(f"#status.error:text-is('large: {sentence}')")
+        assert page.locator(".card").count() == 2 and page.locator(".card[data-verdict]").count() == 1
+    finally:
+        small.hook = lambda path: None
+        context.close()
 
 
 def test_a_browser_without_webassembly_gets_a_sentence(site, context):
@@ -760,23 +790,38 @@ def test_webgl_can_be_chosen_gives_the_same_answer_and_is_remembered(site, conte
     page.wait_for_selector("#backend-summary:text-matches('^WebGL, ')")
 
 
-def test_webgpu_gives_the_same_answer(small, playwright):
-    """In software, and with a small network, as that takes its time."""
+@pytest.fixture
+def webgpu(small, playwright):
+    """The page in a Chromium that has WebGPU, in software."""
     options = (
         "--enable-unsafe-webgpu --enable-features=Vulkan --use-vulkan=swiftshader --use-webgpu-adapter=swiftshader"
     )
     chromium = playwright.chromium.launch(
         executable_path=shutil.which("chromium"), args=[*CHROMIUM_OPTIONS, *options.split()]
     )
-    page = opened(chromium.new_page(), small.url)
-    [expected] = judged(page, photo("a.jpg"))
+    page = chromium.new_page(service_workers="block")
+    page.set_default_timeout(TIMEOUT)
+    yield page
+    small.hook = lambda path: None
+    chromium.close()
+
+
+def chosen_webgpu(page, url: str) -> list[float]:
+    """Go there and choose WebGPU; returns what WebAssembly says of a photo."""
+    expected = judged(opened(page, url), photo("a.jpg"))
     page.wait_for_selector("#backend-summary:text-matches('^WebAssembly, ')")
     page.click("#settings > summary")
     page.select_option("#backend", "webgpu")
     page.wait_for_selector("#backend-summary:text-matches('^WebGPU, ')")
     page.click("#clear")
-    assert judged(page, photo("a.jpg")) == [pytest.approx(expected, abs=BOUND)]
-    chromium.close()
+    return expected
+
+
+def test_webgpu_gives_the_same_answer(small, webgpu):
+    """With a small network, as software takes its time."""
+    expected = chosen_webgpu(webgpu, small.url)
+    assert judged(webgpu, photo("a.jpg")) == pytest.approx(expected, abs=BOUND)
+    assert webgpu.inner_text("#backend-note") == ""
 
 
 LOSSES = {
@@ -841,6 +886,24 @@ def test_a_graphics_card_lost_on_a_photo_is_replaced_in_the_middle_of_it(happens
         context.close()
 
 
+LOSING_DEVICE = """
+const original = GPUAdapter.prototype.requestDevice;
+let device, pictures = 1; // The first one came before this code.
+GPUAdapter.prototype.requestDevice = async function (...args) { return (device = await original.apply(this, args)); };
+addEventListener('message', ({ data }) => { if (data.input && ++pictures === 3) device.destroy(); });
+"""
+
+
+def test_a_webgpu_device_lost_on_a_photo_is_replaced_in_the_middle_of_it(small, webgpu):
+    name = "tf-backend-webgpu.es2017.min.js"
+    code = (WEB / "vendor" / name).read_text() + "\n{" + LOSING_DEVICE + "}"
+    small.hook = lambda path: code.encode() if path.endswith(name) else None
+    expected = chosen_webgpu(webgpu, small.url)
+    assert judged(webgpu, photo("a.jpg")) == expected
+    assert webgpu.inner_text("#backend-note") == "WebGPU stopped; WebAssembly has taken over."
+    assert webgpu.inner_text("#backend-summary").startswith("WebAssembly, ")
+
+
 def test_a_worker_that_broke_starts_anew(small, context):
     page = opened(context.new_page(), small.url)
     expected = judged(page, photo("a.jpg"))
@@ -871,6 +934,16 @@ def test_the_chosen_model_is_remembered(small, context):
     opened(page, small.url)
     assert page.inner_text("#about").startswith('Model "plain", ')
     assert page.locator("#model").evaluate("choice => choice.selectedIndex") == 1
+
+
+def test_a_model_chosen_in_the_middle_of_photos_waits_for_them(small, context):
+    page = opened(context.new_page(), small.url)
+    page.click("#settings > summary")
+    page.set_input_files("#file", [photo(f"{seed}.jpg", seed) for seed in range(5)])
+    page.wait_for_selector("#status:text-is('Judging 5 photos…')")
+    page.select_option("#model", index=1)
+    page.wait_for_selector("#about:text-matches('^Model .plain., ')")
+    assert page.locator(".card[data-verdict]").count() == 5 and page.locator(".card.error").count() == 0
 
 
 # Where it can't start.

@@ -18,6 +18,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import gradio
 import keras
 import numpy as np
 import pytest
@@ -347,6 +348,19 @@ def test_files_up_to_the_stated_size_are_judged_and_larger_ones_refused(url):
 def test_a_huge_upload_is_refused_unread(url):
     files = {"files": ("huge.zip", bytes(27_000_000))}
     assert requests.post(f"{url}gradio_api/upload", files=files, timeout=60).status_code == 413
+
+
+def test_every_place_states_one_limit(browser, url, tmp_path):
+    """Gradio's own words for a file that is refused unread, too, and in its own way of counting."""
+    assert f"{MAX_BYTES / 1e6:g} MB" == "25 MB"
+    assert "One photo | 25 MB, " in README.read_text() and "One zip | 25 MB |" in README.read_text()
+    (tmp_path / "large.zip").write_bytes(bytes(27_000_000))
+    with visit(browser, url) as page:
+        page.get_by_text("drop it here, 25 MB at most").wait_for()
+        open_tab(page, "Check many")
+        page.get_by_text("25 MB a photo or zip at most.").wait_for()
+        page.locator("input[type=file]").last.set_input_files(tmp_path / "large.zip")
+        page.get_by_text("exceed the maximum allowed size of 25.0 Mb").first.wait_for()
 
 
 NO_UPLOAD = "This is no upload; send the file first (in Python: handle_file(path))."
@@ -975,6 +989,15 @@ def test_a_taken_port_is_said_and_not_announced_as_the_page(tmp_path):
     assert result.stderr == (
         f"error: port {port}, where the static page is to be, is taken; set PAGE_PORT to another one.\n"
     )
+
+
+def test_the_space_takes_from_gradio_what_it_offers():
+    code = "".join(path.read_text() for path in (ROOT / "space").glob("*.py"))
+    imported = re.findall(r"^(?:import|from) gradio.*", code, re.MULTILINE)
+    # Gradio's own rule for what it has checked to be an upload: a copy of it could come to differ from it.
+    assert sorted(imported) == ["from gradio_client.utils import is_file_obj_with_meta", "import gradio as gr"]
+    documented = {*gradio.__all__, "api", "themes"}
+    assert {*re.findall(r"\bgr\.(\w+)", code)} <= documented
 
 
 def test_the_folder_alone_installs_small_and_judges(folder, tmp_path):
