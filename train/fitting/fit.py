@@ -120,7 +120,8 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
 
     With ``args.teacher``, the labels are that run's P(real) in place of 0 and 1 (knowledge distillation, Hinton et al.,
     2015): of the very crop that its pupil sees, degraded as it is, where both take crops (Beyer et al., "Knowledge
-    distillation: A good teacher is patient and consistent", 2022, arXiv:2106.05237); else of each training photo.
+    distillation: A good teacher is patient and consistent", 2022, arXiv:2106.05237); else of each training photo. Those
+    of its teacher's layers that it has too, it starts from (as DistilBERT does; Sanh et al., 2019, arXiv:1910.01108).
 
     Returns:
         The photos of validation and, if there is one, of the test split, for `evaluate.measure`.
@@ -214,6 +215,8 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
         )
     else:
         if args.model in models.TEXTURE_NETWORKS and not begun:
+            if teacher:
+                models.inherit(model, teacher)
             start_linear(model, images(0).take(math.ceil(PROBE_IMAGES / args.batch_size)))
         train_epochs(learner, lessons, validation_images, steps, out, args)
     if args.unfreeze:

@@ -1,6 +1,7 @@
 """The networks. Every one takes raw RGB pixels 0..255 of any size and answers with P(real)."""
 
 import functools
+import re
 
 import keras
 import numpy as np
@@ -148,6 +149,24 @@ def set_start(model: keras.Model, mean: np.ndarray, variance: np.ndarray, kernel
     body = part(model, BODY)
     body.get_layer(STANDARDIZE).set_weights([mean, (variance + STANDARDIZE_EPSILON) * len(mean) - STANDARDIZE_EPSILON])
     body.get_layer(P_REAL).set_weights([np.reshape(kernel, (-1, 1)) * len(mean) ** 0.5, np.reshape(bias, (1,))])
+
+
+def inherit(pupil: keras.Model, teacher: keras.Model) -> None:
+    """Give the pupil's BODY the weights of those of its teacher's layers that it has too, by name and shapes.
+
+    Args:
+        pupil: changed in place, but for its last layers, which stand on other features than the teacher's.
+        teacher: of the same family; another has no such layers.
+    """
+
+    def key(layer: layers.Layer) -> tuple:
+        # Keras numbers layers without a name of their own; Xception has one such convolution of each shape.
+        return re.sub(r"_\d+$", "", layer.name), *(tuple(weight.shape) for weight in layer.weights)
+
+    of_teacher = {key(layer): layer.get_weights() for layer in part(teacher, BODY).layers}
+    for layer in part(pupil, BODY).layers:
+        if layer.name not in (STANDARDIZE, P_REAL) and key(layer) in of_teacher:
+            layer.set_weights(of_teacher[key(layer)])
 
 
 def _of_any_crop(crop: keras.KerasTensor, maps: keras.KerasTensor, dropout: float, name: str) -> keras.Model:
