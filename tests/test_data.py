@@ -333,3 +333,13 @@ def test_another_source_may_have_one_class_or_none(tmp_path, dataset):
         data.check_source(tmp_path / "empty")
     with pytest.raises(data.DataError, match="fake and real stand deeper inside; pass their parent"):
         data.check_source(dataset)  # All of it was taken for real photos.
+
+
+def test_a_subset_holds_half_of_each_class_and_a_larger_one_holds_it(tmp_path):
+    photos = data.load_checked(write_dataset(tmp_path, {"train": 12}), ("train",))
+    small, large = data.balanced_subset(photos, 8), data.balanced_subset(photos, 18)
+    assert [sum(photo.label == label for photo in small) for label in (0, 1)] == [4, 4]
+    assert [sum(photo.label == label for photo in large) for label in (0, 1)] == [9, 9]
+    assert {photo.path for photo in small} < {photo.path for photo in large}
+    with pytest.raises(data.DataError, match="26 training images need 13 fake ones; there are 12"):
+        data.balanced_subset(photos, 26)
