@@ -23,6 +23,7 @@ import export.__main__ as export
 import train.__main__ as train
 from export.artifact import card
 from train import run
+from train.fitting import fit
 
 PUBLISHED = {
     ".gitattributes", "README.md", "SHA256SUMS", "config.json", "detector.json", "metadata.json",
@@ -613,6 +614,16 @@ def test_a_private_repositorys_space_is_told_to_need_a_token(hub, command, tiny)
     prepare(hub, command, tiny, "--private")
     status, out, err = command("push", tiny, "--repo", "someone/tiny", "--space", "someone/app")
     assert status == 0 and "only with a secret HF_TOKEN" in out, err
+
+
+def test_a_pupil_of_a_pulled_network_names_it_as_its_base_model(published, hub, command, tmp_path):
+    hub.repositories["models/someone/tiny"] = clone(published)
+    assert command("pull", "--repo", "someone/tiny", "--out", tmp_path / "pulled")[0] == 0
+    pulled = run.read_json(tmp_path / "pulled", "detector.json")
+    assert card.metadata(pulled).base_model is None
+    teacher = fit.taught_by(tmp_path / "pulled", run.load_model(tmp_path / "pulled"))
+    pupil = pulled | {"provenance": pulled["provenance"] | {"teacher": teacher}}
+    assert card.metadata(pupil).base_model == ["someone/tiny"]
 
 
 def test_the_card_tells_where_a_network_comes_from_and_asserts_no_source():

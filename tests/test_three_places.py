@@ -1,4 +1,4 @@
-"""One photo, one answer on each of its faces: `predict`, the Space's interface, the page in Chromium, Firefox and WebKit.
+"""One photo, one answer on each of its faces: `predict`, the Space's interface, the page in three browsers.
 
 The model is the page's default one. With Kaggle's 140k images beside the project (or where TEST_IMAGES points), a
 part of its test split is compared too.

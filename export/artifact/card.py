@@ -46,6 +46,8 @@ def model_card(
 def metadata(info: dict) -> ModelCardData:
     """What the Hub reads, with the figures of each evaluated split as model-index results."""
     names = info["provenance"]["dataset"]["names"]
+    origins = [info["provenance"], *info["provenance"].get("members", [])]
+    base = {repo: None for origin in origins if (repo := (origin.get("teacher") or {}).get("hub"))}
     results = []
     for split, of_split in ordered(info["metrics"]):
         at = of_split["at_threshold"]
@@ -73,6 +75,7 @@ def metadata(info: dict) -> ModelCardData:
         tags=["deepfake-detection", "face", "stylegan", "tensorflow.js"],
         metrics=["accuracy", "roc_auc"],
         model_name=info["name"],
+        base_model=list(base) or None,
         eval_results=results,
     )
 

@@ -235,8 +235,8 @@ def stage_run(source: Path, target: Path, name: str | None) -> None:
             shutil.copy(path, target / RECORDS / path.relative_to(source))
 
 
-def restore_run(folder: Path) -> None:
-    """Make a run folder again of what `stage_run` made."""
+def restore_run(folder: Path, repo: str) -> None:
+    """Make a run folder again of what `stage_run` made; its detector.json says which repository it is from."""
     with zipfile.ZipFile(folder / run.MODEL, "w", zipfile.ZIP_DEFLATED) as network:
         for name in KERAS_FILES:
             network.write(folder / name, name)
@@ -245,6 +245,7 @@ def restore_run(folder: Path) -> None:
         path.rename(folder / path.name)
     (folder / RECORDS).rmdir()
     describe_files(folder, (run.MODEL, TFLITE))
+    run.write_json(folder / DETECTOR, run.read_json(folder, DETECTOR) | {"hub": repo})
 
 
 def describe_files(folder: Path, names: Iterable[str]) -> None:
@@ -315,7 +316,7 @@ def pull(args: argparse.Namespace) -> None:
             check(folder, args.repo)  # The copy, so that what was checked is what is kept.
             count = len(files_of(folder))
             for weights in sorted(folder.rglob(WEIGHTS)):
-                restore_run(weights.parent)
+                restore_run(weights.parent, args.repo)
             write_sums(folder)
             folder.rename(out)
     print(f"{out}: {args.repo} at {snapshot.name}, {count} files, each as in {SUMS}")

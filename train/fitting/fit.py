@@ -168,7 +168,7 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
         "input_size": models.input_size(model),
         "backbone": features.weights_hash(model.get_layer(models.BACKBONE)) if frozen else None,
         "start": start_of(args.model, args.backbone_weights),
-        "teacher": teacher and {"model": teacher.name, "weights": features.weights_hash(teacher)},
+        "teacher": teacher and taught_by(args.teacher, teacher),
         "dataset": {"names": names_of(args)} | data.fingerprint(photos),
         "versions": run.versions(),
     }
@@ -230,6 +230,12 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
     run.save_model(model, out / run.MODEL)
     run.write_json(out / run.CONFIG, run.read_json(out, run.CONFIG) | {"temperature": temperature})
     return measured
+
+
+def taught_by(folder: Path, teacher: keras.Model) -> dict[str, str]:
+    """A teacher for the record: its network, its weights, and its repository if it was pulled from the Hub."""
+    repo = run.read_json(folder, "detector.json").get("hub")
+    return {"model": teacher.name, "weights": features.weights_hash(teacher)} | ({"hub": repo} if repo else {})
 
 
 def names_of(args: argparse.Namespace) -> list[str]:
