@@ -201,6 +201,17 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def backbone_weights(tmp_path_factory) -> Path:
+    """A file of random weights in place of ImageNet's, of Xception."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "random.weights.h5"
+    keras.applications.Xception(weights=None, include_top=False).save_weights(path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def dataset(tmp_path_factory) -> Path:
     """A small dataset that the custom CNN learns at once: 12 training, 4 validation and 4 test images a class."""
     return write_dataset(tmp_path_factory.mktemp("dataset"), {"train": 12, "valid": 4, "test": 4})

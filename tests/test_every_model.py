@@ -60,14 +60,6 @@ def test_saved_and_loaded_they_answer_alike(name, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def backbone_weights(tmp_path_factory):
-    keras.utils.set_random_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "random.weights.h5"
-    keras.applications.Xception(weights=None, include_top=False).save_weights(path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def xception(dataset, backbone_weights, tmp_path_factory):
     """A run of Xception with random weights: head, then the last six layers, one of which can learn."""
     out = tmp_path_factory.mktemp("runs") / "xception"
