@@ -3,6 +3,7 @@ import { offerCamera } from './camera.js';
 import { addCard, clearCards, percent, said, showError, showTable, showVerdict } from './cards.js';
 import { errorRow, pictureVerdict } from './chain.js';
 import { listModels, loadDetector } from './detector.js';
+import { find } from './elements.js';
 import { fromFiles, fromTransfer } from './incoming.js';
 import { sharedPhotos, workOffline } from './offline.js';
 
@@ -16,7 +17,6 @@ const EXAMPLES = {
   'drawing.jpg': 'a picture without a face',
 };
 
-const find = (id) => document.getElementById(id);
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
 let detector;
@@ -165,9 +165,10 @@ function addWhenRead(bringing) {
 }
 
 function acceptPhotos() {
-  find('file').addEventListener('change', ({ target }) => {
-    addWhenRead(fromFiles([...target.files]));
-    target.value = ''; // So that the same file can be chosen again.
+  const field = find('file');
+  field.addEventListener('change', () => {
+    addWhenRead(fromFiles([...field.files]));
+    field.value = ''; // So that the same file can be chosen again.
   });
   const drop = find('drop');
   addEventListener('dragover', (event) => {
@@ -234,10 +235,11 @@ function offerModels(models, chosen) {
     const words = `${name}: ${facts.filter(Boolean).join(', ')}`;
     find('model').add(new Option(name ? words : `${folder.split('/').at(-2)}: missing`, folder));
   }
-  find('model').value = chosen;
-  find('model').addEventListener('change', ({ target }) => {
-    remember('model', target.value);
-    enqueue(() => load(target.value));
+  const choice = find('model');
+  choice.value = chosen;
+  choice.addEventListener('change', () => {
+    remember('model', choice.value);
+    enqueue(() => load(choice.value));
   });
 }
 
@@ -277,10 +279,11 @@ function outdated() {
 
 async function main() {
   status('Loading the model…');
-  find('backend').value = remember('backend') ?? 'auto';
-  find('backend').addEventListener('change', ({ target }) => {
-    remember('backend', target.value);
-    enqueue(() => useBackend(target.value));
+  const choice = find('backend');
+  choice.value = remember('backend') ?? 'auto';
+  choice.addEventListener('change', () => {
+    remember('backend', choice.value);
+    enqueue(() => useBackend(choice.value));
   });
   const models = await listModels();
   const folders = models.map(({ folder }) => folder);

@@ -9,8 +9,11 @@ const SLOW = 100; // Milliseconds a picture from which looking for something fas
 const PATIENCE = 20_000; // Milliseconds after which a graphics card that does not answer is given up.
 const WASM_FOLDER = new URL('vendor/', import.meta.url).href;
 
-/** Whether a graphics card computes, rather than software in its place; the likely faster way comes first. */
+/** Whether a graphics card computes, rather than software in its place. */
 const CARDS = { webgpu: hasWebGpu, webgl: hasWebGl };
+
+/** @type {('webgpu'|'webgl')[]} The likely faster one first. */
+const CARDS_IN_TURN = ['webgpu', 'webgl'];
 
 /** Start WebAssembly. */
 export async function start(tf) {
@@ -62,7 +65,7 @@ export function chooseable(onWasm, folder, size, onLoss) {
     const isAuto = wanted === 'auto';
     let note = '';
     if (wanted !== 'wasm' && !(isAuto && wasm.milliseconds <= SLOW)) {
-      for (const name of isAuto ? Object.keys(CARDS) : [wanted]) {
+      for (const name of wanted === 'auto' ? CARDS_IN_TURN : [wanted]) {
         if (isAuto && !(await CARDS[name]())) continue;
         const tried = startCard(name, folder);
         const found = await trial(tried.run, picture).catch(() => null);

@@ -1,6 +1,6 @@
 /** One photo from the camera. */
 
-const find = (id) => document.getElementById(id);
+import { find } from './elements.js';
 
 /** What went wrong, by the name of getUserMedia's error. */
 const TROUBLE = {
@@ -51,7 +51,8 @@ export function offerCamera(take, complain) {
   });
   find('close-camera').addEventListener('click', () => find('camera').close());
   find('camera').addEventListener('close', () => {
-    for (const track of video.srcObject?.getTracks() ?? []) track.stop();
+    const stream = /** @type {MediaStream|null} */ (video.srcObject);
+    for (const track of stream?.getTracks() ?? []) track.stop();
     video.srcObject = null;
   });
 }

@@ -1,7 +1,6 @@
 /** Results: one card a photo with a part for each face, one table and one CSV for all. */
 import { toCsv } from './chain.js';
-
-const find = (id) => document.getElementById(id);
+import { find } from './elements.js';
 
 const EVIDENCE_COLOUR = 'rgb(214 64 0)'; // As in the Space.
 const CROP_SIDE = 256; // Pixels of a face as it is drawn.
@@ -19,7 +18,7 @@ let cards = 0; // Made so far, for the faces' ids.
  * @returns {HTMLLIElement}
  */
 export function addCard(name, before) {
-  const card = find('card').content.cloneNode(true).firstElementChild;
+  const card = /** @type {HTMLLIElement} */ (document.importNode(find('card').content, true).firstElementChild);
   card.id = `photo-${++cards}`;
   card.querySelector('.name').textContent = name;
   find('results').insertBefore(card, before);
@@ -79,7 +78,7 @@ function add(parent, tag, attributes) {
 /** @returns {HTMLLIElement} A face's part of a card. */
 function faceItem(cardId, face, info) {
   const { verdict, p_real: pReal, as_is: isAsIs, advice, pixels, evidence } = face;
-  const item = find('face').content.cloneNode(true).firstElementChild;
+  const item = /** @type {HTMLLIElement} */ (document.importNode(find('face').content, true).firstElementChild);
   const part = (name) => item.querySelector(name);
   item.id = idOf(cardId, face);
   item.dataset.pReal = pReal; // Unrounded.
@@ -162,8 +161,9 @@ export function showTable(rows, info) {
       row.insertCell().textContent = file;
       row.insertCell().textContent = face ? `${face} of ${faces}` : '–';
       row.insertCell().textContent = error ?? info?.words[verdict] ?? advice;
-      row.insertCell().textContent = p_real === null ? '–' : p_real.toFixed(4);
-      row.lastChild.className = 'number';
+      const number = row.insertCell();
+      number.textContent = p_real === null ? '–' : p_real.toFixed(4);
+      number.className = 'number';
       return row;
     }),
   );

@@ -33,6 +33,7 @@ export const COLUMNS = [
 ];
 
 const NO_FACE = 'no_face';
+/** @type {import('./detector.js').Label[]} */
 const WORST_FIRST = ['fake', 'unsure', 'real', NO_FACE];
 
 /** What makes a spreadsheet take a cell for a formula. */
@@ -142,7 +143,7 @@ export const errorRow = (file, sentence, info) => rowOf(info, { file, error: sen
 
 /**
  * @param {object[]} rows Of one picture.
- * @returns {'fake'|'unsure'|'real'|'no_face'|null} Its worst face's verdict; null for an error's row.
+ * @returns {import('./detector.js').Label|null} Its worst face's verdict; null for an error's row.
  */
 export function pictureVerdict(rows) {
   if (rows[0].error !== null) return null;

@@ -9,6 +9,9 @@
  * @property {number} score Confidence, 0..1.
  * @property {Object<string, number[]>} keypoints [x, y] of both eyes, nose, mouth and both ears.
  *
+ * @typedef {{centre: number[], side: number[]}} Square Its centre, and the way from there to the middle of its right
+ *   side; [x, y] in pixels of the photo.
+ *
  * @typedef {{score: number, points: number[]}} Row x and y of the box's corners and of the keypoints.
  */
 
@@ -203,7 +206,13 @@ function mirror(position, length) {
   return Math.min(wrapped, 2 * length - 1 - wrapped);
 }
 
-/** FFHQ's square around a face: its centre, and the way from there to the middle of its right side. */
+/**
+ * FFHQ's square around a face.
+ *
+ * @param {Object<string, number[]>} keypoints
+ * @param {{down: number, level: number, eyes: number, mouth: number}} facts `square` of faces.json.
+ * @returns {Square}
+ */
 function squareOf({ right_eye: right, left_eye: left, mouth }, { down, level, eyes: ofEyes, mouth: ofMouth }) {
   const eyes = [(right[0] + left[0]) / 2, (right[1] + left[1]) / 2];
   const eyeToEye = [left[0] - right[0], left[1] - right[1]];
@@ -217,7 +226,13 @@ function squareOf({ right_eye: right, left_eye: left, mouth }, { down, level, ey
   };
 }
 
-/** The content of a square of the photo, size x size pixels, resampled once. */
+/**
+ * The content of a square of the photo, resampled once.
+ *
+ * @param {{data: Uint8ClampedArray, width: number, height: number}} photo
+ * @param {Square} square
+ * @param {number} size Height and width to make.
+ */
 function cutSquare({ data, width, height }, { centre: [x, y], side: [u, v] }, size) {
   const scale = (2 * Math.hypot(u, v)) / size;
   const block = Math.max(Math.floor(scale), 1);
@@ -322,7 +337,14 @@ function turnedBack({ score, points }, quarters, width, height) {
   return { score, points: [...box, ...others.flat()] };
 }
 
-/** A row of a square's picture, `size` pixels wide, in the photo; the box keeps its size, and is upright there. */
+/**
+ * A row of a square's picture in the photo; the box keeps its size, and is upright there.
+ *
+ * @param {Row} row
+ * @param {Square} square
+ * @param {number} size Width of the picture in pixels.
+ * @returns {Row}
+ */
 function fromSquare({ score, points }, { centre: [x, y], side: [u, v] }, size) {
   const [[s0, t0], [s1, t1], ...others] = pairsOf(points.map((point) => (point * 2) / size - 1));
   const half = (Math.hypot(u, v) * (s1 - s0)) / 2;

@@ -1,33 +1,33 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '6eb471ff35d5';
+self.VERSION = 'c91ac8dcad63';
 self.FILES = {
   "app.js": {
-    "bytes": 11700,
-    "sha256": "f94065547e483316de5412a6b80c3deeda3b968c5d521262ceb7bd0461aaf748"
+    "bytes": 11713,
+    "sha256": "f215ce959f8ddfa7e237e1fe6f3954d9a6975437da804c134fb4d38bc8bc06b7"
   },
   "backends.js": {
-    "bytes": 6659,
-    "sha256": "b4765df90e29b2b30f479a810d603f36246f1f288282e8acf67f72e3692cb69e"
+    "bytes": 6739,
+    "sha256": "800df2bc9fe5c2d7b53696540edc2a80a084144902a7857ceb9764dc81cd6a68"
   },
   "bytes.js": {
     "bytes": 2888,
     "sha256": "b26dd98bbb92f51855970986325cabb18922804a8413ac5def43b09ea96b29ce"
   },
   "camera.js": {
-    "bytes": 2212,
-    "sha256": "4ef9e3dbbdee9a35a96b4562edfb393ed0270034d4fbbdf8a9bb1105d73a5603"
+    "bytes": 2261,
+    "sha256": "6b0ddc8e0aecb723587891d41c9e6c4b44882b08bf2b0e4821a598af84ee1772"
   },
   "card.js": {
     "bytes": 1518,
     "sha256": "a547bacaf93d223e254e93a527b0d41e05cc20928315e532428b91cd8adf7c6d"
   },
   "cards.js": {
-    "bytes": 8014,
-    "sha256": "b0992211bdb96a8e2fc29af8ae2d454387546812e55e5bd5fefbb93d1e9dd8fa"
+    "bytes": 8107,
+    "sha256": "4bcaa84c1e79226ca61e4782831a6aedbae5ec7669b91df3b9c2930f72b25628"
   },
   "chain.js": {
-    "bytes": 6927,
-    "sha256": "85675b96c354dab2120ef46886fcc049a62227dbd074eeecb933965b3e65e6d6"
+    "bytes": 6971,
+    "sha256": "efa30c2f5c340947cdce5e50c21cc761813af611f60ef289b79274d99e2f6279"
   },
   "checked.js": {
     "bytes": 2633,
@@ -44,6 +44,10 @@ self.FILES = {
   "detector.js": {
     "bytes": 9214,
     "sha256": "078e8989a2b54514b39abf1e634ee725d776749acad49a6e6694da61953910a6"
+  },
+  "elements.js": {
+    "bytes": 798,
+    "sha256": "2d71b1ca20eb69c21575b124b9fa5b16cc292b7c6ef9e0848d8e69579e87b4fa"
   },
   "examples/astronaut.jpg": {
     "bytes": 45960,
@@ -66,8 +70,8 @@ self.FILES = {
     "later": true
   },
   "faces.js": {
-    "bytes": 24445,
-    "sha256": "36424af474839460f81be92202886eb186eda91355776134c5217ea9d15ec8da"
+    "bytes": 24960,
+    "sha256": "e59c814c2d0669a7764f7e24dff3ea33c63b9dd8c78c1928b3ea88258c172654"
   },
   "gif.js": {
     "bytes": 4290,
@@ -102,8 +106,8 @@ self.FILES = {
     "sha256": "6adb2869ac1ed99728a16c2ffb8e5873ca38f41b84f2ea6a6a189eca866df7f0"
   },
   "model.js": {
-    "bytes": 4041,
-    "sha256": "3aa76865bcc6248315797dd762df197a572a7672ea77e463753fb3d18fdb2bcd"
+    "bytes": 4043,
+    "sha256": "542758ca5f599cc7935d540c5c3308f977e291bf4b63e893c55a563ffb516814"
   },
   "models/residual/detector.json": {
     "bytes": 61548,
@@ -122,16 +126,16 @@ self.FILES = {
     "sha256": "a5214a8e8d2226cbb76f0bb14a8e745a78c79bfde244460f4445229195aaaea2"
   },
   "offline.js": {
-    "bytes": 2734,
-    "sha256": "a82b8ea37814f90ede9180083f51fe1d3c3f9eec1ab0c5ff0f5f3f25343921c2"
+    "bytes": 2722,
+    "sha256": "d12cab6eda10b4436b66ed3b25eb1267c52ea3d64bc5f6bf15da320d3ec0410b"
   },
   "package.json": {
     "bytes": 648,
     "sha256": "d22e71127e3ad95f0ea5bcefb43305ff8fd22571fa54f7af1f345bc1120b73e8"
   },
   "photo.js": {
-    "bytes": 16708,
-    "sha256": "c05cd95a1f7052883fe5ad7859e63b02271f85288ec0036b2d3b1008c78caf1c"
+    "bytes": 16873,
+    "sha256": "3f9e934ef1162808279e4ec41db28a3f8189a80b11a14b6f3c4b6df86962646f"
   },
   "png.js": {
     "bytes": 8947,

@@ -9,7 +9,7 @@ const WIDTHS = { float32: 4, float16: 2, uint8: 1, uint16: 2, int32: 4, bool: 1 
  * @returns {number} Bytes of all weight files together.
  */
 export function weightBytes(manifest) {
-  const bytes = ({ shape, dtype, quantization }) => shape.reduce((a, b) => a * b, WIDTHS[quantization?.dtype ?? dtype]);
+  const bytes = ({ shape, dtype, quantization = { dtype } }) => shape.reduce((a, b) => a * b, WIDTHS[quantization.dtype]);
   return manifest.flatMap((group) => group.weights).reduce((sum, weight) => sum + bytes(weight), 0);
 }
 

@@ -1,6 +1,6 @@
 /** The page's side of the service worker (sw.js): offline use, new versions, photos shared to the page. */
 
-const find = (id) => document.getElementById(id);
+import { find } from './elements.js';
 
 const SHARED = `shared ${new URL('./', import.meta.url)}`; // The cache where sw.js leaves shared photos.
 

@@ -213,17 +213,17 @@ const later = (module, name) => async (bytes) => (await import(module))[name](by
 
 /** First bytes of the formats that every reader of the project accepts, and who reads them. */
 const READERS = [
-  [/^\xff\xd8\xff/, jpeg],
-  [/^\x89PNG\r\n\x1a\n/, later('./png.js', 'png')],
-  [/^RIFF[^]{4}WEBP/, webp],
-  [/^GIF8[79]a/, later('./gif.js', 'gif')],
+  { starts: ['\xff\xd8\xff'], read: jpeg },
+  { starts: ['\x89PNG\r\n\x1a\n'], read: later('./png.js', 'png') },
+  { starts: ['GIF87a', 'GIF89a'], read: later('./gif.js', 'gif') },
 ];
 
 /** @param {Uint8Array} bytes A whole file. */
 function readerOf(bytes) {
   const start = ascii(bytes, 0, 12);
-  const found = READERS.find(([signature]) => signature.test(start));
-  if (found) return found[1];
+  const found = READERS.find(({ starts }) => starts.some((signature) => start.startsWith(signature)));
+  if (found) return found.read;
+  if (start.startsWith('RIFF') && start.slice(8) === 'WEBP') return webp;
   if (start.slice(4, 8) === 'ftyp') {
     const size = new DataView(bytes.buffer).getUint32(0);
     const brands = [ascii(bytes, 8, 4)];
@@ -234,7 +234,7 @@ function readerOf(bytes) {
   throw new Error(NO_PICTURE);
 }
 
-/** What createImageBitmap must not do to the pixels. */
+/** @type {ImageBitmapOptions} What createImageBitmap must not do to the pixels. */
 export const UNTOUCHED = {
   imageOrientation: 'from-image',
   colorSpaceConversion: 'none',

@@ -9,9 +9,10 @@
  * once they are used.
  */
 /* global FILES, VERSION, fetchChecked */
-importScripts('files.js', 'checked.js');
+const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
+worker.importScripts('files.js', 'checked.js');
 
-const HERE = new URL('./', self.location).href; // Another copy of the page on this origin has caches of its own.
+const HERE = new URL('./', worker.location.href).href; // Another copy of the page on this origin has caches of its own.
 const CACHES = `deepfacedetect ${HERE} `;
 const CACHE = CACHES + VERSION;
 const SHARED = `shared ${HERE}`;
@@ -42,25 +43,25 @@ async function store(path, sources) {
 /** The network through the browser's own cache, then past it. */
 const network = (path) => [() => fetch(HERE + path), () => fetch(HERE + path, { cache: 'reload' })];
 
-self.addEventListener('install', (event) => {
+worker.addEventListener('install', (event) => {
   const paths = Object.keys(FILES).filter((path) => !FILES[path].later);
   // An older version's cache comes first: a new version fetches only what changed.
   const all = paths.map((path) => store(path, [() => caches.match(HERE + path), ...network(path)]));
   event.waitUntil(Promise.all(all));
 });
 
-self.addEventListener('activate', (event) => {
+worker.addEventListener('activate', (event) => {
   const clean = async () => {
     for (const name of await caches.keys()) {
       if (name.startsWith(CACHES) && name !== CACHE) await caches.delete(name);
     }
-    await self.clients.claim();
+    await worker.clients.claim();
   };
   event.waitUntil(clean());
 });
 
-self.addEventListener('message', ({ data }) => {
-  if (data === 'take over') self.skipWaiting();
+worker.addEventListener('message', ({ data }) => {
+  if (data === 'take over') worker.skipWaiting();
 });
 
 async function answer(path, request) {
@@ -79,7 +80,7 @@ async function answer(path, request) {
 async function isOutdated() {
   const response = await fetch(`${HERE}files.js`, { cache: 'no-cache' }).catch(() => null);
   if (!response?.ok || (await response.text()).includes(`VERSION = '${VERSION}'`)) return false;
-  self.registration.update(); // So that the page offers it.
+  worker.registration.update(); // So that the page offers it.
   return true;
 }
 
@@ -93,7 +94,7 @@ async function receive(request) {
   return Response.redirect(`${HERE}?shared`, 303);
 }
 
-self.addEventListener('fetch', (event) => {
+worker.addEventListener('fetch', (event) => {
   const { request } = event;
   const path = pathOf(request.url);
   if (request.method === 'POST' && path === 'share') event.respondWith(receive(request));
