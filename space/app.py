@@ -9,7 +9,9 @@ import ctypes
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio_client.utils import is_file_obj_with_meta
@@ -40,7 +42,7 @@ WEBCAM = {"video": {"width": {"max": 1280}, "height": {"max": 720}}}
 
 # What the server does with a listener's values otherwise: gr.Image decodes the file itself, and answers what it
 # can't decode with "Error". Unprocessed, files are still checked to be uploads, and come as {"path", "orig_name"}.
-AS_SENT = {"preprocess": False}
+AS_SENT: dict[str, Any] = {"preprocess": False}
 
 THEME = gr.themes.Soft(
     primary_hue="blue", neutral_hue="slate", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
@@ -75,20 +77,21 @@ HEAD = """<style>
 COVER = "(share) => document.body.style.setProperty('--cover', share)"
 
 
-def sent(file: dict) -> Picture:
-    """An uploaded file.
+def sent(file: object) -> Picture:
+    """An uploaded file, of whatever a call holds in its place.
 
     Raises:
         gr.Error: it is something else.
     """
     if isinstance(file, dict) and "://" in str(file.get("path")):
         raise gr.Error("Addresses are not fetched; download the picture and send the file.", print_exception=False)
-    if not is_file_obj_with_meta(file):  # Of one that is, Gradio has made sure that it was uploaded.
+    # Of a file with this mark, Gradio has made sure that it was uploaded.
+    if not (isinstance(file, dict) and is_file_obj_with_meta(file)):
         raise gr.Error("This is no upload; send the file first (in Python: handle_file(path)).", print_exception=False)
     return Picture(file.get("orig_name") or Path(file["path"]).name, Path(file["path"]))
 
 
-def pictures_of(files: list[dict] | None) -> list[Picture]:
+def pictures_of(files: Sequence[object] | None) -> list[Picture]:
     """The pictures among the uploaded files, those in zips too."""
     return list_pictures([sent(file) for file in files or []])
 
@@ -192,7 +195,7 @@ def check_a_photo(detectors: dict[str, Detector]) -> None:
     # One event, whatever calls for it: a photo that is chosen while another is judged is judged right after it.
     # Nothing but the visitor's own choice ever changes the photo, so the last verdict is that of the photo shown.
     asked = [photo.change, model.change, as_is.change, button.click]
-    private = {"api_visibility": "private", **AS_SENT}
+    private: dict[str, Any] = {"api_visibility": "private", **AS_SENT}
     gr.on(
         asked,
         check,
@@ -210,8 +213,12 @@ def check_a_photo(detectors: dict[str, Detector]) -> None:
 
 def show_example(path: Path, title: str, photo: gr.Image) -> None:
     """A button that puts an example in the photo's place; done in the browser, so at once."""
-    file = {"path": str(path), "url": f"./gradio_api/file={path}", "orig_name": path.name}
-    file |= {"meta": {"_type": "gradio.FileData"}}
+    file = {
+        "path": str(path),
+        "url": f"./gradio_api/file={path}",
+        "orig_name": path.name,
+        "meta": {"_type": "gradio.FileData"},
+    }
     gr.Button(title, icon=path, size="sm").click(None, None, photo, js=f"() => ({json.dumps(file)})")
 
 
@@ -241,8 +248,8 @@ def check_many(detectors: dict[str, Detector]) -> None:
     button = gr.Button("Judge all", variant="primary")
     summary = gr.HTML(js_on_load=ANNOUNCED, min_height=60)
     table = gr.HTML()
-    one_by_one = {"concurrency_limit": 1, "concurrency_id": "many"}
-    private = {"api_visibility": "private", "show_progress_on": [summary]}
+    one_by_one: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "many"}
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress_on": [summary]}
     button.click(check, [files, model, as_is], [summary, table], **private, **AS_SENT, **one_by_one)
     gr.api(predict_batch, api_name="predict_batch", **one_by_one)
 
@@ -301,7 +308,9 @@ def build(folder: Path) -> gr.Blocks:
 def give_memory_back() -> None:
     """Let glibc hand the memory of large arrays back at once; it would keep some for every thread that had a photo."""
     m_mmap_threshold, m_arena_max = -3, -8  # From malloc.h.
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):  # Not in musl.
         libc.mallopt(m_mmap_threshold, 1_000_000)
         libc.mallopt(m_arena_max, AT_ONCE)

@@ -52,21 +52,23 @@ class Picture:
         """
         if self.error:
             raise PhotoError(self.error)
-        if not self.member:
+        if self.member:
+            content = _unpacked(self.path, self.member)
+        else:
             with self.path.open("rb") as file:
                 content = file.read(MAX_BYTES + 1)
-        else:
-            content = self._unpack()
         if len(content) > MAX_BYTES:
             raise PhotoError(TOO_LARGE)
         return content
 
-    def _unpack(self) -> bytes:
-        try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
-                return file.read(MAX_BYTES + 1)
-        except Exception:  # Each way of packing has its own kinds on damaged data: zlib.error, LZMAError, ...
-            raise PhotoError(ODD_ZIP) from None
+
+def _unpacked(path: Path, member: zipfile.ZipInfo) -> bytes:
+    """The first MAX_BYTES + 1 bytes of a file in a zip."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+            return file.read(MAX_BYTES + 1)
+    except Exception:  # Each way of packing has its own kinds on damaged data: zlib.error, LZMAError, ...
+        raise PhotoError(ODD_ZIP) from None
 
 
 def list_pictures(files: list[Picture]) -> list[Picture]:

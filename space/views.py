@@ -34,19 +34,21 @@ def verdict_card(judgement: Judgement, info: dict) -> str:
     calibrated = "Calibrated on the validation images" if "temperature" in info else "Not calibrated"
     notes = [answer["scope"]]
     if answer["verdict"] == NO_FACE:
-        notes.insert(0, faces[0]["advice"].removeprefix(answer["words"]).strip())
+        notes = [row["advice"].removeprefix(answer["words"]).strip() for row in faces if row["advice"]] + notes
     else:
         notes.append(f"{calibrated}. A score is evidence, not proof: never accuse anyone on it alone.")
     # The cards follow outside of what is read out by itself; so each face is said here too.
-    read_out = "".join(f"<li>{html.escape(_in_a_sentence(row, info))}</li>" for row in faces if row["face"])
+    read_out = "".join(
+        f"<li>{html.escape(_in_a_sentence(row, p_real, info))}</li>" for row, p_real in zip(faces, judgement.p_real)
+    )
     return (
         f'<div class="verdict {answer["verdict"]}"><h2>{html.escape(answer["words"])}</h2>'
         f'<ul class="read-out">{read_out}</ul>' + "".join(f"<p>{html.escape(note)}</p>" for note in notes) + "</div>"
     )
 
 
-def _in_a_sentence(row: Row, info: dict) -> str:
-    said = f"{_face_of(row)}: {_words_of(row, info)}, {percent(row['p_real'])} real."
+def _in_a_sentence(row: Row, p_real: float, info: dict) -> str:
+    said = f"{_face_of(row)}: {_words_of(row, info)}, {percent(p_real)} real."
     return f"{said} {row['advice']}" if row["advice"] else said
 
 
@@ -82,7 +84,7 @@ def boxes(judgement: Judgement, info: dict) -> str:
 def face_cards(judgement: Judgement, info: dict) -> str:
     """Each face as the network saw it under its evidence map, its verdict, and its probability beside the band."""
     cards = ""
-    for row, view, evidence in zip(judgement.rows, judgement.views, judgement.evidence):
+    for row, view, p_real, evidence in zip(judgement.rows, judgement.views, judgement.p_real, judgement.evidence):
         advice = f'<p class="notice">{html.escape(row["advice"])}</p>' if row["advice"] else ""
         cards += (
             f'<section class="verdict face {row["verdict"]}" id="face-{row["face"]}" tabindex="-1" '
@@ -90,7 +92,7 @@ def face_cards(judgement: Judgement, info: dict) -> str:
             f"{evidence_overlay(view.pixels, evidence)}"
             f'<div><p id="face-{row["face"]}-name">{_face_of(row)}{", as it is" if row["as_is"] else ""}</p>'
             f'<h3 id="face-{row["face"]}-words">{html.escape(_words_of(row, info))}</h3>'
-            f"{bar(row['p_real'], info)}{advice}<p>{describe_evidence(evidence)}</p></div></section>"
+            f"{bar(p_real, info)}{advice}<p>{describe_evidence(evidence)}</p></div></section>"
         )
     return cards
 
@@ -216,8 +218,8 @@ def batch_table(rows: list[Row], info: dict) -> str:
 
 
 def _cells(row: Row, info: dict) -> str:
-    if row["face"] is None:
-        return f'<td colspan="3">{html.escape(row["error"] or row["advice"])}</td>'
+    if row["p_real"] is None:  # There is no face.
+        return f'<td colspan="3">{html.escape(row["error"] or row["advice"] or "")}</td>'
     remark = f'<p class="remark">{html.escape(row["advice"])}</p>' if row["advice"] else ""
     return (
         f"<td>{row['face']} of {row['faces']}</td><td>{html.escape(_words_of(row, info))}{remark}</td>"

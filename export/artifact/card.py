@@ -338,7 +338,7 @@ def failures(info: dict) -> str:
     }
     elsewhere = ""
     if missed:
-        worst = max(missed, key=missed.get)
+        worst = max(missed, key=missed.__getitem__)
         elsewhere = f"Of the fakes of `{worst}` it missed {missed[worst]:.1%}. "
     return f"""## Known failures
 

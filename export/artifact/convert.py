@@ -165,7 +165,8 @@ def to_tfjs(model: keras.Model, folder: Path, stored_as: str) -> None:
 
 def find_copies(entries: list[dict]) -> dict[str, str]:
     """{name of a tensor that repeats an earlier one: that one's name}; a layer used twice leaves two in the graph."""
-    first, copies = {}, {}
+    first: dict[tuple, str] = {}  # {shape and content: name}
+    copies = {}
     for entry in entries:
         earlier = first.setdefault((entry["data"].shape, entry["data"].tobytes()), entry["name"])
         if earlier != entry["name"]:

@@ -38,11 +38,13 @@ def with_evidence(model: keras.Model) -> keras.Model:
         EvidenceError: P(real) does not come from one pooled feature map by layers that are linear but for ReLU.
     """
     single = f"{model.name} does not judge by one feature map alone, so it gets no evidence map."
-    if any(isinstance(layer, keras.Model) and models.input_size(layer) for layer in model.layers):
+    if any(isinstance(layer, keras.Model) and models.is_whole(layer) for layer in model.layers):
         raise EvidenceError(single)  # An ensemble, or a network that sees the mirror image too.
-    added = {}  # {id of features: what each place of the map adds to them, (batch, places, units)}
-    logits = {}  # {id of a probability: what each place adds to its logit}
-    sides = []  # Rows and columns of the map.
+    # {id of features: what each place of the map adds to them, (batch, places, units)}
+    added: dict[int, KerasTensor] = {}
+    # {id of a probability: what each place adds to its logit}
+    logits: dict[int, KerasTensor] = {}
+    sides: list[int] = []  # Rows and columns of the map.
 
     def call(layer, *args, **kwargs):
         # In inference neither changes anything; the second is Keras' own, where a nested network began.
@@ -89,25 +91,25 @@ def propagate(
     Returns:
         (batch, places, units), or None where the layer is none of those that a classifier is made of.
     """
-    [index] = [index for index, some in enumerate(places) if some is not None]
+    [(index, known)] = [(index, some) for index, some in enumerate(places) if some is not None]
     if isinstance(layer, layers.Identity):
-        return places[index]
+        return known
     if getattr(layer, "activation", None) == keras.activations.relu or isinstance(layer, layers.ReLU):
-        return places[index] * ops.sign(output)[:, None]
+        return known * ops.sign(output)[:, None]
     if isinstance(layer, layers.BatchNormalization):
-        return places[index] * normalization_factors(layer)
+        return known * normalization_factors(layer)
     if isinstance(layer, layers.Concatenate):
         before, after = (sum(tensor.shape[-1] for tensor in some) for some in (inputs[:index], inputs[index + 1 :]))
-        return ops.pad(places[index], [[0, 0], [0, 0], [before, after]])
-    if isinstance(layer, layers.Dense) and inputs[0].shape[-1] == places[0].shape[-1]:
+        return ops.pad(known, [[0, 0], [0, 0], [before, after]])
+    if isinstance(layer, layers.Dense) and inputs[0].shape[-1] == known.shape[-1]:
         # The layer itself, so that a Keras file holds its weights once; what it makes of nothing is its bias.
-        outputs = layer(ops.concatenate([ops.zeros_like(inputs[0])[:, None], places[0]], axis=1))
+        outputs = layer(ops.concatenate([ops.zeros_like(inputs[0])[:, None], known], axis=1))
         return outputs[:, 1:] - outputs[:, :1]
     if isinstance(layer, layers.Dense):
         # Grad-CAM takes the mean of a channel's gradient over the places, so the kernel's sum over them suffices.
-        kernel = ops.convert_to_numpy(layer.kernel).reshape(-1, places[0].shape[-1], layer.units).sum(axis=0)
+        kernel = ops.convert_to_numpy(layer.kernel).reshape(-1, known.shape[-1], layer.units).sum(axis=0)
         summed = layers.Dense(layer.units, use_bias=False, name=f"{layer.name}_summed")
-        outputs = summed(places[0])
+        outputs = summed(known)
         summed.set_weights([kernel])
         return outputs
     return None
@@ -137,7 +139,8 @@ def flattened(model: keras.Model) -> keras.Model:
     if any(isinstance(layer, keras.Model) for layer in flat.layers):
         return flattened(flat)
     for operation in flat.operations:  # Keras counts names from 0, whatever names a loaded network has.
-        base, number = re.fullmatch(r"(.+?)(?:_(\d+))?", operation.name).groups()
-        while keras.backend.get_uid(base) <= int(number or 0):
+        numbered = re.fullmatch(r"(.+)_(\d+)", operation.name)
+        base, number = numbered.groups() if numbered else (operation.name, 0)
+        while keras.backend.get_uid(base) <= int(number):
             pass
     return flat

@@ -61,7 +61,8 @@ def folded(model: keras.Model) -> keras.Model:
         A model of the same input and output, with weights of its own and without nested networks. A
         BatchNormalization that follows anything but a convolution remains.
     """
-    convolved = {}  # {id of a convolution's output: the convolution and its input}
+    # {id of a convolution's output: the convolution and its input}
+    convolved: dict[int, tuple[layers.Layer, keras.KerasTensor]] = {}
 
     def call(layer, *args, **kwargs):
         if isinstance(layer, layers.Dropout) or type(layer).__name__ == "ConvertToTensor":
@@ -95,7 +96,7 @@ def multiplied(layer: layers.Layer, norm: layers.BatchNormalization) -> layers.L
         new.kernel.assign(old.kernel)
     last = stages(joined)[-1]
     last.scale(last.outputs, factors)
-    last.bias.assign(bias)
+    joined.bias.assign(bias)
     return joined
 
 
@@ -128,12 +129,12 @@ def is_large(variable: keras.Variable) -> bool:
 
 def linked(model: keras.Model) -> list[tuple[Stage, Stage]]:
     """Kernels with nothing between them but what hands on each channel and its scale, in order."""
-    consumers = {}  # {id of a tensor: what it goes into}
+    consumers: dict[int, list[keras.Operation]] = {}  # {id of a tensor: what it goes into}
     for operation in model.operations:
         for tensor in keras.tree.flatten(operation.input):
             consumers.setdefault(id(tensor), []).append(operation)
 
-    pairs = []
+    pairs: list[tuple[Stage, Stage]] = []
     for layer in model.layers:
         own = stages(layer)
         pairs += zip(own, own[1:])

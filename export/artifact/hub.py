@@ -22,8 +22,9 @@ import io
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import httpx2
 from huggingface_hub import (
@@ -163,13 +164,14 @@ def look(api: HfApi, repo: str, kind: str, revision: str | None, replace: bool) 
     Raises:
         HubError: they may not, and there are some.
     """
-    info = api.repo_info(repo, repo_type=kind)
+    ask: Callable[..., ModelInfo | SpaceInfo] = api.model_info if kind == "model" else api.space_info
+    info = ask(repo)
     if revision:
         try:
-            info = api.repo_info(repo, repo_type=kind, revision=revision)
+            info = ask(repo, revision=revision)
         except RevisionNotFoundError:
             return info  # Of a new branch nothing is lost.
-    names = {file.rfilename for file in info.siblings}
+    names = {file.rfilename for file in info.siblings or ()}
     if not replace and OWN[kind] not in names and (others := sorted(names - NEW)):
         raise HubError(
             f"{repo} holds {others[0]}{' and more' * (len(others) > 1)}, which `push` did not write; check the name, "
@@ -395,13 +397,16 @@ def plain_errors(*repos: str | None, access: str = "write") -> Iterator[None]:
         raise HubError(sentence) from error
 
 
+Failure = TypeVar("Failure", bound=BaseException)
+
+
 def explain(error: BaseException, repos: str, access: str) -> str:
     """One sentence on why it failed and what to do; "" for a failure of unknown kind."""
     chain = [error]  # The client wraps what happened in errors of its own, and may forget the difference.
     while cause := chain[-1].__cause__ or chain[-1].__context__:
         chain.append(cause)
 
-    def first(kind: type) -> BaseException | None:
+    def first(kind: type[Failure]) -> Failure | None:
         return next((link for link in chain if isinstance(link, kind)), None)
 
     if answer := first(HfHubHTTPError):

@@ -89,5 +89,7 @@ def integers_of(tensor: schema.TensorT, scale: float, zero: int) -> schema.Tenso
         type=schema.TensorType.INT8,
         buffer=tensor.buffer,
         name=tensor.name + b"_int8",
-        quantization=schema.QuantizationParametersT(scale=np.float32([scale]), zeroPoint=np.int64([zero])),
+        quantization=schema.QuantizationParametersT(
+            scale=np.array([scale], np.float32), zeroPoint=np.array([zero], np.int64)
+        ),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypedDict
 
 import keras
 import numpy as np
@@ -15,7 +16,18 @@ ACCURACY_LOSS = 0.001  # Largest accepted change of accuracy on validation: a te
 DIFFERENCE = 0.01  # Largest accepted |difference in P(real)| on any validation image.
 
 
-def choose(model: keras.Model, threshold: float, root: Path, make: Callable[[str], Path]) -> tuple[str, list[dict]]:
+class Form(TypedDict):
+    """How a model answers with its weights stored in one precision."""
+
+    precision: str  # Of PRECISIONS.
+    bytes: int  # Of all files.
+    accuracy: float  # On validation at the threshold, 0..1.
+    largest_difference: float  # In P(real) from Keras.
+    mean_difference: float
+    accepted: bool
+
+
+def choose(model: keras.Model, threshold: float, root: Path, make: Callable[[str], Path]) -> tuple[str, list[Form]]:
     """Score each precision on the validation split, through the exported graph in Chromium.
 
     Args:
@@ -25,8 +37,7 @@ def choose(model: keras.Model, threshold: float, root: Path, make: Callable[[str
         make: exports the run in a precision and returns the folder.
 
     Returns:
-        The smallest accepted precision, and a row for each: precision, bytes, accuracy at the threshold,
-        largest and mean |difference in P(real)| from Keras, accepted.
+        The smallest accepted precision, and what was measured of each.
 
     Raises:
         data.DataError: the dataset can't be used.
@@ -36,7 +47,7 @@ def choose(model: keras.Model, threshold: float, root: Path, make: Callable[[str
     labels = data.labels_of(photos)[:, 0]
     original = inference.p_real(model, photos)
     before = float(((original >= threshold) == labels).mean())
-    rows = []
+    rows: list[Form] = []
     for precision in PRECISIONS:
         folder = make(precision)
         p_real = np.array(list(verify.judge(folder, [Path(photo.path) for photo in photos])))
@@ -59,7 +70,7 @@ def choose(model: keras.Model, threshold: float, root: Path, make: Callable[[str
     return min(accepted, key=lambda row: row["bytes"])["precision"], rows
 
 
-def markdown(rows: list[dict]) -> str:
+def markdown(rows: list[Form]) -> str:
     """The table of `choose`, for a README."""
     lines = [
         "| weights | bytes | accuracy on validation | largest difference in P(real) | mean | |",

@@ -36,7 +36,7 @@ def quantize(args: argparse.Namespace) -> None:
     if out.exists():
         raise run.RunError(f"{out} exists; choose another --out.")
     network = run.load_model(args.run)
-    if any(isinstance(layer, keras.Model) and models.input_size(layer) for layer in network.layers):
+    if any(isinstance(layer, keras.Model) and models.is_whole(layer) for layer in network.layers):
         raise run.RunError(f"{args.run} joins networks or mirror images; quantize its members and join those.")
     model = rounded(network)
     out.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def _pool(options, x):
     return tf.nn.max_pool2d(x, size, strides, PADDINGS[options.padding])
 
 
-REPLAY = {
+REPLAY: dict[str, Callable[..., tf.Tensor]] = {  # Of an operator's options and inputs.
     "ADD": lambda options, x, y: x + y,
     "CONCATENATION": lambda options, *parts: tf.concat(parts, options.axis),
     "CONV_2D": _convolve,

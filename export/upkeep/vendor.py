@@ -86,7 +86,7 @@ def write_types() -> None:
     """Write ``web/detector.d.ts``, the types of the page's module, from its JSDoc."""
     options = "--allowJs --declaration --emitDeclarationOnly --noResolve --target es2022 --module es2022".split()
     with tempfile.TemporaryDirectory() as folder:
-        tsc = [NODE / "typescript/bin/tsc", *options, "--outDir", folder, ROOT / "web/detector.js"]
+        tsc: list[str | Path] = [NODE / "typescript/bin/tsc", *options, "--outDir", folder, ROOT / "web/detector.js"]
         subprocess.run(["node", *tsc], check=True)
         shutil.copyfile(Path(folder) / TYPES, ROOT / "web" / TYPES)
 
@@ -94,7 +94,7 @@ def write_types() -> None:
 def write_face_check() -> None:
     """Write the sha256 of each file that the page's face check loads, for the page to compare them with."""
     folder = ROOT / "web/vendor"
-    files = {"faces.json": sha256(folder / "faces.json")}
+    files: dict[str, str | dict[str, str]] = {"faces.json": sha256(folder / "faces.json")}
     for network in CONVERTED:
         files[network.name] = {path.name: sha256(path) for path in sorted(network.iterdir())}
     (folder / FACE_CHECK).write_text(json.dumps(files, indent=2) + "\n")

@@ -114,7 +114,7 @@ def find_faces(pixels: np.ndarray) -> list[Face]:
     longer = max(pixels.shape[:2])
     searches = [search for search in FACTS["searches"] if search["parts"] == 1 or search["parts"] * SIDE <= longer]
     for turns in ((0,), (1, 2, 3)):
-        faces = []
+        faces: list[Face] = []
         for search in searches:  # Enlarging would show nothing new.
             faces = _join(pixels, faces, _search(pixels, turns, **search))
             if faces and faces[0].width * FACTS["beside"] >= FACTS["sees"] * longer / search["parts"]:
@@ -172,21 +172,23 @@ def _within(pixels: np.ndarray, colour: np.ndarray) -> tuple[int, int, int, int]
         """Of a line's pixels, those of another colour."""
         return float((np.abs((line - colour) @ BRIGHTNESS) > 1000 * facts["differs"]).mean())
 
-    def first(lines: np.ndarray, least: float) -> int | None:
-        return next((index for index, line in enumerate(lines) if share(line) >= least), None)
+    def before_first(lines: np.ndarray, least: float) -> int:
+        """How many lines come before the first with such a share: all where there is none."""
+        return next((index for index, line in enumerate(lines) if share(line) >= least), len(lines))
 
     def border(quiet: int, lines: np.ndarray) -> int:
         """How many lines a border has of which so many are quiet, from the lines behind those."""
-        found = first(lines[: facts["ringing"] + 1], facts["edge"]) if quiet else None
-        return 0 if found is None else quiet + found
+        lines = lines[: facts["ringing"] + 1]
+        ringing = before_first(lines, facts["edge"]) if quiet else len(lines)
+        return quiet + ringing if ringing < len(lines) else 0
 
-    if (above := first(pixels, facts["few"])) is None:
+    if (above := before_first(pixels, facts["few"])) == height:
         return whole
-    below = first(pixels[::-1], facts["few"])
+    below = before_first(pixels[::-1], facts["few"])
     columns = pixels[above : height - below].swapaxes(0, 1)
-    if (before := first(columns, facts["few"])) is None:
+    if (before := before_first(columns, facts["few"])) == width:
         return whole
-    after = first(columns[::-1], facts["few"])
+    after = before_first(columns[::-1], facts["few"])
     columns = columns[before : width - after]
     rows = columns.swapaxes(0, 1)
     left, top = border(before, columns), border(above, rows)
@@ -357,7 +359,7 @@ def _blend(rows: np.ndarray) -> list[np.ndarray]:
     return blended
 
 
-def _overlaps(boxes: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
+def _overlaps(boxes: np.ndarray, box: np.ndarray | tuple[float, ...]) -> np.ndarray:
     """Which of the boxes (n, 4) show the same face as another one."""
     left, top, right, bottom = boxes.T
     width = np.minimum(right, box[2]) - np.maximum(left, box[0])

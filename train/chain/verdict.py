@@ -6,25 +6,32 @@
 import csv
 import dataclasses
 import io
+from collections.abc import Mapping
+from typing import TypedDict
 
 import numpy as np
 
 from .faces import FACTS, Face, cut, find_faces, is_aligned, trim
 
-COLUMNS = (
-    "file",  # Its name.
-    "face",  # 1 for the largest, 2, ...; None without a face.
-    "faces",  # How many there are.
-    "box",  # [left, top, right, bottom] of the face in pixels of the upright photo; None for a picture taken as it is.
-    "roll",  # By how many degrees the face is turned clockwise, -180..180; None for a picture taken as it is.
-    "verdict",  # "real", "fake", "unsure" or "no_face".
-    "p_real",  # 0..1; None without a face.
-    "unsure",  # Whether the verdict is "unsure".
-    "as_is",  # Whether the whole picture was judged, without its uniform borders, instead of a face cut out of it.
-    "advice",  # A sentence for the person who chose the photo; None when all is well.
-    "model",  # The detector's name.
-    "error",  # Why the file can't be judged, in a sentence; then all others but `file` and `model` are None.
-)
+
+class Row(TypedDict):
+    """What is said of one face, of a photo without one, or of a file that can't be judged; so in tables and answers."""
+
+    file: str  # Its name.
+    face: int | None  # 1 for the largest, 2, ...; None without a face.
+    faces: int | None  # How many there are.
+    box: list[int] | None  # Left, top, right, bottom in pixels of the upright photo; None for one taken as it is.
+    roll: float | None  # By how many degrees the face is turned clockwise, -180..180; None for one taken as it is.
+    verdict: str | None  # "real", "fake", "unsure" or "no_face".
+    p_real: float | None  # 0..1; None without a face.
+    unsure: bool | None  # Whether the verdict is "unsure".
+    as_is: bool | None  # Whether the whole picture was judged, without its uniform borders, and no face cut out of it.
+    advice: str | None  # A sentence for the person who chose the photo; None when all is well.
+    model: str  # The detector's name.
+    error: str | None  # Why the file can't be judged, in a sentence; then all others but `file` and `model` are None.
+
+
+COLUMNS = tuple(Row.__annotations__)
 NO_FACE = "no_face"
 WORST_FIRST = ("fake", "unsure", "real", NO_FACE)
 DIGITS = {"roll": 1, "p_real": 6}  # After the point in tables, the same in every place.
@@ -87,7 +94,7 @@ def _in_photo(face: Face, left: int, top: int, right: int, bottom: int) -> tuple
     return max(left + x0, left), max(top + y0, top), min(left + x1, right), min(top + y1, bottom)
 
 
-def rows(file: str, views: list[FaceView], p_real: list[float], info: dict) -> list[dict]:
+def rows(file: str, views: list[FaceView], p_real: list[float], info: dict) -> list[Row]:
     """What is said of a photo: one row a face, or one that says there is none.
 
     Args:
@@ -95,55 +102,50 @@ def rows(file: str, views: list[FaceView], p_real: list[float], info: dict) -> l
         views: from `face_views`.
         p_real: of each, 0..1.
         info: the content of detector.json; name, threshold and unsure are read.
-
-    Returns:
-        dicts with the keys of `COLUMNS`, in that order.
     """
+    bare = _bare_row(file, info)
     if not views:
-        return [
-            _row(info, file=file, faces=0, verdict=NO_FACE, unsure=False, as_is=False, advice=FACTS["advice"]["none"])
-        ]
+        advice = FACTS["advice"]["none"]
+        return [bare | {"faces": 0, "verdict": NO_FACE, "unsure": False, "as_is": False, "advice": advice}]
     said = []
     for view, p in zip(views, p_real, strict=True):
         verdict = "unsure" if view.tiny else _verdict(p, info)
         said.append(
-            _row(
-                info,
-                file=file,
-                face=view.face,
-                faces=view.faces,
-                box=view.box and list(view.box),
-                roll=None if view.roll is None else round(view.roll, DIGITS["roll"]) + 0.0,  # No -0.0.
-                verdict=verdict,
-                p_real=p,
-                unsure=verdict == "unsure",
-                as_is=view.as_is,
-                advice=view.advice,
-            )
+            bare
+            | {
+                "face": view.face,
+                "faces": view.faces,
+                "box": view.box and list(view.box),
+                "roll": None if view.roll is None else round(view.roll, DIGITS["roll"]) + 0.0,  # No -0.0.
+                "verdict": verdict,
+                "p_real": p,
+                "unsure": verdict == "unsure",
+                "as_is": view.as_is,
+                "advice": view.advice,
+            }
         )
     return said
 
 
-def error_row(file: str, sentence: str, info: dict) -> dict:
+def error_row(file: str, sentence: str, info: dict) -> Row:
     """The row of a file that can't be judged."""
-    return _row(info, file=file, error=sentence)
+    return _bare_row(file, info) | {"error": sentence}
 
 
-def picture_verdict(rows: list[dict]) -> str | None:
-    """The verdict on a whole picture, its worst face's: fake before unsure before real; None for an error's row."""
-    return min((row["verdict"] for row in rows), key=WORST_FIRST.index) if rows[0]["error"] is None else None
+def picture_verdict(rows: list[Row]) -> str:
+    """The verdict on a whole picture that could be judged, its worst face's: fake before unsure before real."""
+    said = {row["verdict"] for row in rows}
+    return next(verdict for verdict in WORST_FIRST if verdict in said)
 
 
-def words(rows: list[dict], info: dict) -> str:
+def words(rows: list[Row], info: dict) -> str:
     """The verdict on a picture for people, or why there is none.
 
     Args:
-        rows: of one picture.
+        rows: of one picture that could be judged.
         info: the content of detector.json; words are read.
     """
     verdict = picture_verdict(rows)
-    if verdict is None:
-        return rows[0]["error"]
     if verdict == NO_FACE:
         return FACTS["words"]["none"]
     if len(rows) == 1:
@@ -152,7 +154,7 @@ def words(rows: list[dict], info: dict) -> str:
     return FACTS["words"]["several"].format(count=count, faces=len(rows), words=FACTS["words"][verdict])
 
 
-def to_csv(rows: list[dict]) -> bytes:
+def to_csv(rows: list[Row]) -> bytes:
     """The rows as a table for spreadsheets: UTF-8 with its mark, and no text that one would run as a formula."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
@@ -161,7 +163,7 @@ def to_csv(rows: list[dict]) -> bytes:
     return stream.getvalue().encode("utf-8-sig", "surrogateescape")
 
 
-def cells(row: dict) -> list[str]:
+def cells(row: Mapping[str, object]) -> list[str]:
     """The cells of a row in a CSV table."""
     return [_cell(column, row[column]) for column in COLUMNS]
 
@@ -186,5 +188,18 @@ def _verdict(p_real: float, info: dict) -> str:
     return "real" if p_real >= info["threshold"] else "fake"
 
 
-def _row(info: dict, **known) -> dict:
-    return dict.fromkeys(COLUMNS) | {"model": info["name"]} | known
+def _bare_row(file: str, info: dict) -> Row:
+    return {
+        "file": file,
+        "face": None,
+        "faces": None,
+        "box": None,
+        "roll": None,
+        "verdict": None,
+        "p_real": None,
+        "unsure": None,
+        "as_is": None,
+        "advice": None,
+        "model": info["name"],
+        "error": None,
+    }

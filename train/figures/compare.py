@@ -96,9 +96,9 @@ def differences(runs: dict[Path, dict], name: str) -> list[dict]:
     """
     (first, of_first), *others = runs.items()
     scored = {
-        folder: {(image["sha256"], image["class"]): image["p_real"] for image in images}
+        folder: {(image["sha256"], image["class"]): image["p_real"] for image in rows}
         for folder in runs
-        if "sha256" in (images := run.read_csv(folder / f"scores-{name}.csv") or [{}])[0]
+        if "sha256" in (rows := run.read_csv(folder / f"scores-{name}.csv") or [{}])[0]
     }
     images = sorted(scored.get(first, {}))
     labels = np.array([CLASS_NAMES.index(class_name) for _, class_name in images])

@@ -56,7 +56,7 @@ def framed(width: int, colour: str) -> Condition:
 
     def change(image: Image.Image) -> Image.Image:
         border = round(width * max(image.size) / 256)
-        return _laid_on(Image.new("RGB", tuple(side + 2 * border for side in image.size), colour), image)
+        return _laid_on(Image.new("RGB", (image.width + 2 * border, image.height + 2 * border), colour), image)
 
     return _condition(change)
 

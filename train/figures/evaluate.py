@@ -13,6 +13,7 @@ and each other source, the difference of each run to the first in accuracy and R
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -75,7 +76,7 @@ def measure(
     splits: tuple[str, ...],
     name: str,
     as_is: bool = True,
-    more_validation: list[data.Photo] = (),
+    more_validation: Sequence[data.Photo] = (),
 ) -> dict:
     """Score the splits ("valid" among them), choose threshold and "unsure" band on validation, write and print.
 
@@ -102,12 +103,12 @@ def measure(
         labels[split] = data.labels_of(of_split)[:, 0].astype(int)
         scores[split], chains[split] = judged(model, of_split, as_is)
 
-    choice = of_splits["valid"] + list(more_validation)
+    choice = [*of_splits["valid"], *more_validation]
     changed = [] if as_is else scoring.in_conditions(choice)
     of_views = data.labels_of([*choice, *(photo for photo, _ in changed)])[:, 0].astype(int)
     p_real = scores["valid"]
     if more_validation:
-        p_real = np.append(p_real, judged(model, more_validation, as_is)[0])
+        p_real = np.append(p_real, judged(model, list(more_validation), as_is)[0])
     if changed:
         p_real = np.append(p_real, [one.p_real for one in through_chain(model, changed)])
     _, threshold = metrics.equal_error(of_views, p_real)

@@ -18,7 +18,8 @@ def learning_curve(args: argparse.Namespace) -> None:
     Raises:
         run.RunError: a run was not evaluated, or some on other images than others: a curve of them would mislead.
     """
-    rows, measured = [], {}
+    rows = []
+    measured: dict[str, list[str]] = {}  # {hash of the images: the runs}
     for folder in args.run:
         config, test = run.read_json(folder, run.CONFIG), run.read_figures(folder)["splits"]["test"]
         measured.setdefault(test["dataset"]["sha256"], []).append(folder.name)

@@ -144,7 +144,7 @@ def operating_points(labels: np.ndarray, p_real: np.ndarray, thresholds: dict[fl
     """
     points = []
     for rate, threshold in thresholds.items():
-        point = {"false_accusation": rate, "threshold": threshold}
+        point: dict[str, float | list[float]] = {"false_accusation": rate, "threshold": threshold}
         for name, label in (("fakes_found", FAKE), ("accused", REAL)):
             called_fake = p_real[labels == label] < threshold
             point[name] = float(called_fake.mean())

@@ -248,10 +248,14 @@ def part(model: keras.Model, *names: str) -> keras.Model:
     return next((layer for layer in model.layers if layer.name in names), model)
 
 
-def input_size(model: keras.Model) -> int | None:
-    """Height and width that the network resizes to; None for a part of one, such as its BODY."""
-    names = [layer.name for layer in model.layers]
-    return model.get_layer(RESIZE_LAYER).height if RESIZE_LAYER in names else None
+def is_whole(model: keras.Model) -> bool:
+    """Whether it is a network from pixels of any size on, not a part of one such as its BODY."""
+    return any(layer.name == RESIZE_LAYER for layer in model.layers)
+
+
+def input_size(model: keras.Model) -> int:
+    """Height and width that a whole network resizes to."""
+    return model.get_layer(RESIZE_LAYER).height
 
 
 # Layers that compute in float32 in any training: bfloat16 has 8 bits, as many as a pixel before it is resized; and sums

@@ -103,8 +103,8 @@ def _cut_out(image: Image.Image, random: np.random.Generator) -> Image.Image:
     turn = random.uniform(-35, 35) if random.random() < 0.6 else 0.0
     # What a cut beside the true place shows is more of the picture; a mirrored border stands in for it.
     border = round(BORDER * SIZE)
-    surrounded = np.pad(np.rot90(image, quarters), ((border, border), (border, border), (0, 0)), "symmetric")
-    laid = Image.fromarray(surrounded)
+    turned = np.rot90(np.asarray(image), quarters)
+    laid = Image.fromarray(np.pad(turned, ((border, border), (border, border), (0, 0)), "symmetric"))
     if random.random() < 0.8:
         laid = _resized(laid, round(laid.width * np.exp(random.uniform(np.log(0.55), np.log(1.5)))), random)
     if turn:
@@ -120,7 +120,7 @@ def _cut_out(image: Image.Image, random: np.random.Generator) -> Image.Image:
     half = SIZE * samples / 2
     matrix = (u, -v, centre_x - half * (u - v), v, u, centre_y - half * (u + v))
     cut = laid.transform((SIZE * samples, SIZE * samples), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
-    return Image.fromarray(np.rot90(cut.reduce(samples), -quarters))
+    return Image.fromarray(np.rot90(np.asarray(cut.reduce(samples)), -quarters))
 
 
 def _spread(turn: float) -> float:

@@ -130,10 +130,10 @@ def duplicates(photos: list[data.Photo], root: Path) -> dict:
         groups: the relative paths of each set of equal files; across_splits and across_classes: how many of the
         groups reach over two splits (test figures would be too good) or two classes (one label is wrong).
     """
-    groups = collections.defaultdict(list)
+    of_content = collections.defaultdict(list)
     for photo in photos:
-        groups[photo.sha256].append(photo)
-    groups = [group for group in groups.values() if len(group) > 1]
+        of_content[photo.sha256].append(photo)
+    groups = [group for group in of_content.values() if len(group) > 1]
     return {
         "groups": [[_relative(photo, root) for photo in group] for group in groups],
         "across_splits": sum(len({photo.split for photo in group}) > 1 for group in groups),
@@ -304,18 +304,14 @@ def compare(fake: np.ndarray, real: np.ndarray) -> dict:
 
 def colour_numbers(colours: dict[str, np.ndarray]) -> dict:
     """Colour histograms of each class, (n, 3, BINS): their summary and, given both classes, their comparison."""
-    numbers = {
-        "first_levels": list(range(0, 256, 256 // BINS)),
-        "channels": {
-            channel: {name: summary(values[:, i]) for name, values in colours.items()}
-            for i, channel in enumerate(CHANNELS)
-        },
+    channels = {
+        channel: {name: summary(values[:, i]) for name, values in colours.items()} for i, channel in enumerate(CHANNELS)
     }
     if len(colours) == len(CLASS_NAMES):
         together = compare(*(colours[name].reshape(len(colours[name]), -1) for name in CLASS_NAMES))
         for i, channel in enumerate(CHANNELS):
-            numbers["channels"][channel]["test"] = {k: v[i * BINS : (i + 1) * BINS] for k, v in together.items()}
-    return numbers
+            channels[channel]["test"] = {k: v[i * BINS : (i + 1) * BINS] for k, v in together.items()}
+    return {"first_levels": list(range(0, 256, 256 // BINS)), "channels": channels}
 
 
 def spectrum_numbers(spectra: dict[str, np.ndarray]) -> dict:

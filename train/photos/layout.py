@@ -95,14 +95,15 @@ def class_folders(folder: Path) -> dict[str, list[Path]]:
     return {name: [child for child in children if child.name.lower() == name] for name in CLASS_NAMES}
 
 
-def images(folder: Path) -> tuple[list[Path], collections.Counter]:
+def images(folder: Path) -> tuple[list[Path], collections.Counter[str]]:
     """List the image files in and below a folder, linked folders included.
 
     Returns:
         The paths, sorted; and how many files of each other ending, and hidden files and folders (of a notebook or a
         file manager), were left out.
     """
-    paths, left_out, seen = [], collections.Counter(), set()
+    paths, seen = [], set()
+    left_out: collections.Counter[str] = collections.Counter()
     for parent, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
         if real in seen:  # A link that leads back.
@@ -122,7 +123,7 @@ def images(folder: Path) -> tuple[list[Path], collections.Counter]:
     return sorted(paths), +left_out
 
 
-def listed(counts: collections.Counter) -> str:
+def listed(counts: collections.Counter[str]) -> str:
     """Counts as words, the largest first: "12 .bmp, 1 without an ending"."""
     return ", ".join(f"{count} {what}" for what, count in counts.most_common())
 

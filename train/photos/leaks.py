@@ -4,6 +4,7 @@ Each run keeps what its training images look like in LEARNT, with those of the r
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from train.photos import data, lookalikes
 LEARNT = "learnt.npz"
 
 
-def keep(out: Path, training: list[data.Photo], runs: list[Path] = ()) -> None:
+def keep(out: Path, training: list[data.Photo], runs: Sequence[Path] = ()) -> None:
     """Write LEARNT: of scanned training photos, and of what ``runs`` learned from."""
     learnt = {photo.sha256: photo.look for photo in training}
     for folder in runs:

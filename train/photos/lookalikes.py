@@ -43,9 +43,9 @@ def alike(a: list[bytes], b: list[bytes]) -> list[tuple[int, int]]:
     """
     if not a or not b:
         return []
-    a, b = (np.frombuffer(b"".join(looks), np.uint8).reshape(-1, len(KEPT), BYTES + COLOURS) for looks in (a, b))
-    pairs = {(i, j // len(KEPT)) for i, j in _near(a[:, 0], b.reshape(-1, BYTES + COLOURS))}
-    pairs |= {(i // len(KEPT), j) for i, j in _near(a.reshape(-1, BYTES + COLOURS), b[:, 0])}
+    of_a, of_b = (np.frombuffer(b"".join(looks), np.uint8).reshape(-1, len(KEPT), BYTES + COLOURS) for looks in (a, b))
+    pairs = {(i, j // len(KEPT)) for i, j in _near(of_a[:, 0], of_b.reshape(-1, BYTES + COLOURS))}
+    pairs |= {(i // len(KEPT), j) for i, j in _near(of_a.reshape(-1, BYTES + COLOURS), of_b[:, 0])}
     return sorted(pairs)
 
 
@@ -53,7 +53,7 @@ def _near(a: np.ndarray, b: np.ndarray) -> set[tuple[int, int]]:
     """Indices of the rows of uint8 (n, BYTES + COLOURS) and (m, BYTES + COLOURS) that are alike."""
     ones = np.bitwise_count(a[:, :BYTES]).sum(axis=1)
     rows = np.flatnonzero((ones > PLAIN) & (ones < 8 * BYTES - PLAIN))
-    found = set()
+    found: set[tuple[int, int]] = set()
     weights = 256 ** np.arange(BAND)
     for start in range(0, BYTES - BAND + 1, BAND):
         of_a, of_b = (hashes[:, start : start + BAND] @ weights for hashes in (a[rows], b))
