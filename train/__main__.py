@@ -99,6 +99,21 @@ def measured(train: Callable[[argparse.Namespace], list[data.Photo]]) -> Callabl
     return command
 
 
+def predicted(args: argparse.Namespace) -> int:
+    """The command that judges photos, here or on Ray.
+
+    Raises:
+        run.RunError: --ray without --out, or the other way round.
+    """
+    if (args.ray is None) != (args.out is None):
+        raise run.RunError("--ray and --out FOLDER go together.")
+    if args.ray is None:
+        return predict.predict(args)
+    from train.figures import predict_ray  # Ray takes seconds to import.
+
+    return predict_ray.predict_ray(args)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line of ``python -m train``."""
     top = argparse.ArgumentParser(
@@ -265,14 +280,26 @@ def parser() -> argparse.ArgumentParser:
 
     p = commands.add_parser("predict", help="judge photos")
     p.add_argument("run", type=Path)
-    p.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="files or folders")
+    p.add_argument("paths", nargs="+", metavar="PATH", help="files or folders; with --ray s3:// and gs:// too")
     p.add_argument("--as-is", action="store_true", help="take each picture for a face that is cut out already")
     output = p.add_mutually_exclusive_group()
     output.add_argument(
         "--csv", type=Path, metavar="FILE", help="write the table here instead of printing it; given again, go on in it"
     )
     output.add_argument("--jsonl", type=Path, metavar="FILE", help="the same as JSON lines")
-    p.set_defaults(command=predict.predict)
+    output.add_argument(
+        "--out",
+        metavar="FOLDER",
+        help="of --ray: where to write Parquet files, or on S3 or GCS; given again, go on in it",
+    )
+    p.add_argument(
+        "--ray",
+        nargs="?",
+        const="local",
+        metavar="ADDRESS",
+        help="judge on the cores of a Ray cluster; without ADDRESS, of this machine",
+    )
+    p.set_defaults(command=predicted)
 
     p = commands.add_parser("clean", help=f"delete what is kept to save time, in {cache.folder()}")
     p.set_defaults(command=cache.clean)

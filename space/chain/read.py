@@ -80,11 +80,19 @@ def read_photo(source: str | Path | bytes) -> np.ndarray:
         raise PhotoError(DAMAGED) from None
 
 
+def check_bytes(count: int) -> None:
+    """Refuse a file by its size, before it is read.
+
+    Raises:
+        PhotoError: it has more than MAX_BYTES.
+    """
+    if count > MAX_BYTES:
+        raise PhotoError(f"The file has {count / 1e6:.1f} MB; choose one of at most {MAX_BYTES // 1_000_000} MB.")
+
+
 def _bytes_of(source: str | Path | bytes) -> bytes:
     try:
-        size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
-        if size > MAX_BYTES:
-            raise PhotoError(f"The file has {size / 1e6:.1f} MB; choose one of at most {MAX_BYTES // 1_000_000} MB.")
+        check_bytes(len(source) if isinstance(source, bytes) else Path(source).stat().st_size)
         return source if isinstance(source, bytes) else Path(source).read_bytes()
     except FileNotFoundError:
         raise PhotoError("There is no such file.") from None

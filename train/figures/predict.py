@@ -9,13 +9,14 @@ again with the same file, `predict` goes on after the last one. Without --csv or
 
 import argparse
 import codecs
+import collections
 import contextlib
 import csv
 import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,7 +47,7 @@ def predict(args: argparse.Namespace) -> int:
     target, is_csv = args.csv or args.jsonl, not args.jsonl
     done = finished_rows(target, is_csv, info["name"]) if target else []
     known = {row["file"] for row in done}
-    files = expand(args.paths)
+    files = expand(map(Path, args.paths))
     left = [path for path in files if _name(path, is_csv) not in known]
     verdicts = [row["verdict"] or None for row in done]
     model = run.load_model(args.run)
@@ -60,14 +61,18 @@ def predict(args: argparse.Namespace) -> int:
                 write(output, said, is_csv)
                 verdicts += [row["verdict"] for row in said]
                 bar.update()
-    counts = ", ".join(f"{verdicts.count(key)} {word}" for key, word in COUNTED.items() if key in verdicts)
-    band = info["unsure"]
-    print(
-        f"{len(files)} files; faces: {counts or 'none'}. P(real) >= {info['threshold']:.3f} is called real, "
-        f"{band['low']:.3f}..{band['high']:.3f} unsure",
-        file=sys.stderr,
-    )
+    print(summary(len(files), collections.Counter(verdicts), info), file=sys.stderr)
     return 1 if None in verdicts or not files else 0
+
+
+def summary(files: int, counts: dict[str | None, int], info: dict) -> str:
+    """What was found in so many files, for people; ``counts`` are rows by verdict."""
+    found = ", ".join(f"{counts[key]} {word}" for key, word in COUNTED.items() if key in counts)
+    band = info["unsure"]
+    return (
+        f"{files} files; faces: {found or 'none'}. P(real) >= {info['threshold']:.3f} is called real, "
+        f"{band['low']:.3f}..{band['high']:.3f} unsure"
+    )
 
 
 def looker(as_is: bool) -> Callable[[Path], tuple[tuple[Path, list[FaceView], str | None], list[np.ndarray]]]:
@@ -99,7 +104,7 @@ def info_of(folder: Path) -> dict:
     }
 
 
-def expand(paths: list[Path]) -> list[Path]:
+def expand(paths: Iterable[Path]) -> list[Path]:
     """Files as given, and the image files inside folders, sorted; each once."""
     files = []
     for path in paths:

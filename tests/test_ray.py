@@ -1,0 +1,120 @@
+"""`predict --ray`: Parquet with the rows of `predict`, none lost or doubled by a killed worker or another start."""
+
+import contextlib
+import json
+import os
+import time
+
+import psutil
+import pyarrow.parquet
+import pytest
+from conftest import draw, encode, finish, train_command
+from test_predict import judge, photos, tiny  # noqa: F401
+
+from train.chain.read import MAX_BYTES
+from train.chain.verdict import COLUMNS
+from train.figures import parts, predict_ray
+
+
+def rows_of(folder) -> list[dict]:
+    """All rows, by file."""
+    found = [row for path in folder.glob("*.parquet") for row in pyarrow.parquet.read_table(path).to_pylist()]
+    return sorted(found, key=lambda row: row["file"])
+
+
+def opened(fifo, process) -> int:
+    """The pipe's end to write to, once a worker reads from it."""
+    while process.poll() is None:
+        with contextlib.suppress(OSError):
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        time.sleep(0.05)
+    raise AssertionError(process.communicate()[0])
+
+
+def kill_workers(process) -> int:
+    """Kill all that judge; returns how many these were."""
+    judges = [
+        each
+        for each in psutil.Process(process.pid).children(recursive=True)
+        if each.cmdline()[:1] and each.cmdline()[0].startswith("ray::MapWorker")
+    ]
+    for each in judges:
+        each.kill()
+    psutil.wait_procs(judges)  # Until then the pipe has its reader.
+    return len(judges)
+
+
+def expected_rows(run, folder, path) -> list[dict]:
+    """What `predict` says of the same photos, names as Parquet can hold them."""
+    judge(run, folder, "--jsonl", path)
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    return [row | {"file": parts.text(os.fsencode(row["file"]))} for row in found]
+
+
+def test_a_killed_worker_loses_and_doubles_no_row_and_another_start_judges_nothing(tiny, photos, tmp_path, capfd):  # noqa: F811
+    expected = expected_rows(tiny, photos, tmp_path / "v.jsonl")
+    fifo, out = photos / "z.png", tmp_path / "verdicts"
+    os.mkfifo(fifo)  # Whoever reads it waits for what is written here.
+    process = train_command("predict", tiny, photos, "--ray", "--out", out)
+    pipe = opened(fifo, process)
+    assert kill_workers(process) >= 1
+    os.close(pipe)
+    with open(opened(fifo, process), "wb") as pipe:
+        pipe.write(encode(draw(200, 200, 2), "PNG"))
+    assert "6 files; faces: " in finish(process, 1)
+
+    found = rows_of(out)
+    assert tuple(found[0]) == COLUMNS
+    assert [row["verdict"] for row in found if row["file"] == str(fifo)] == ["no_face"]
+    found = [row for row in found if row["file"] != str(fifo)]
+    assert [row["p_real"] for row in found] == [pytest.approx(row["p_real"], abs=1e-5) for row in expected]
+    assert [row | {"p_real": None} for row in found] == [row | {"p_real": None} for row in expected]
+
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    assert judge(tiny, photos, "--ray", "nowhere", "--out", out) == 1  # Were a part left, no cluster would answer.
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    assert "2 without a face, 1 unreadable" in capfd.readouterr().err
+
+
+def test_a_part_loses_the_files_that_are_done_and_no_other(tmp_path):
+    names = [[b"%03d" % i for i in range(200)], [b"005", b"x"]]
+    waiting, count = predict_ray.divide(names, set())
+    assert count == 201 and all(1 <= len(part["names"]) <= 201 // predict_ray.PARTS for part in waiting)
+    assert [name for part in waiting for name in part["names"]] == [*names[0], b"x"]
+    assert {part["store"] for part in waiting if b"x" in part["names"]} == {1}
+
+    again, count = predict_ray.divide(names, {"000", "001", "002", "004", "x"})
+    assert count == 201 and again[1:] == waiting[2:-1]
+    assert again[0] == {"store": 0, "names": [b"003", b"005"]}
+
+
+def test_names_and_sentences_of_a_store(tmp_path):
+    (tmp_path / "b").mkdir()
+    for name in ("b/two.JPG", "one.png", "text.txt"):
+        (tmp_path / name).write_bytes(b"content")
+    with open(tmp_path / "large.png", "wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    store, names = predict_ray.files_of(f"file://{tmp_path}")
+    start = f"file://{tmp_path}/".encode()
+    assert names == [start + b"b/two.JPG", start + b"large.png", start + b"one.png"]
+    assert parts.fetched(store, tmp_path, names[0]) == b"content"
+    assert str(parts.fetched(store, tmp_path, names[1])).startswith("The file has 25.0 MB; ")
+    [missing] = predict_ray.files_of(f"file://{tmp_path}/none.png")[1]
+    assert str(parts.fetched(store, tmp_path, missing)) == "There is no such file."
+
+
+def test_another_folder_is_not_touched(tiny, photos, tmp_path, capsys):  # noqa: F811
+    row = dict.fromkeys(COLUMNS) | {"file": "x", "model": "other"}
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([row], parts.SCHEMA), tmp_path / "a.parquet")
+    before = (tmp_path / "a.parquet").read_bytes()
+    for content in (before, b"no Parquet"):
+        (tmp_path / "a.parquet").write_bytes(content)
+        assert judge(tiny, photos, "--ray", "--out", tmp_path) == 2
+        assert "holds something else than verdicts of tiny" in capsys.readouterr().err
+        assert (tmp_path / "a.parquet").read_bytes() == content
+
+
+@pytest.mark.parametrize("options", [["--ray"], ["--out", "x"]])
+def test_ray_and_out_go_together(options, tiny, photos, capsys):  # noqa: F811
+    assert judge(tiny, photos, *options) == 2
+    assert "--ray and --out FOLDER go together" in capsys.readouterr().err

@@ -1,0 +1,27 @@
+"""A network as LiteRT's converter writes it, for processes that hold neither Keras nor TensorFlow."""
+
+import tempfile
+
+import keras
+import tensorflow as tf
+
+from train.networks import models
+
+
+def converted(model: keras.Model) -> bytes:
+    """The content of a LiteRT file, its weights float32, for one photo of the network's own size.
+
+    Args:
+        model: from pixels to P(real). In the file, the input is float32 (1, size, size, 3), RGB, 0..255.
+
+    Raises:
+        OSError: no room for the temporary files.
+    """
+    size = models.input_size(model)
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    signature = [tf.TensorSpec((1, size, size, 3), tf.float32, name="pixels")]
+    archive.add_endpoint("serve", lambda pixels: model(pixels, training=False), input_signature=signature)
+    with tempfile.TemporaryDirectory() as saved:
+        archive.write_out(saved, verbose=False)
+        return tf.lite.TFLiteConverter.from_saved_model(saved).convert()
