@@ -198,7 +198,9 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
         return data.batches(training, args.batch_size, size, read, (args.seed, epoch), augmentation, labels=labels)
 
     def lessons(epoch: int) -> tf.data.Dataset:
-        return images(epoch).map(lambda crops, _: (crops, answer(crops, training=False))) if answer else images(epoch)
+        if not answer:
+            return images(epoch)
+        return images(epoch).map(lambda crops, _: (crops, answer(crops, training=False))).prefetch(tf.data.AUTOTUNE)
 
     steps = math.ceil(data.epoch_size(training) / args.batch_size)
     validation_images = data.batches(validation, inference.BATCH, size, read)
