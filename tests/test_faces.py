@@ -367,3 +367,52 @@ def test_the_page_finds_cuts_and_says_the_same(name, page, tmp_path):
     rows = [*answer["rows"], verdict.error_row("bad.png", "No.", INFO)]
     assert answer["csv"] == verdict.to_csv(rows).decode()
     assert answer["leaked"] == 0
+
+
+SAYS = """async ([views, pReal, info, facts]) => {
+    const { errorRow, pictureVerdict, rows, toCsv, words } = await import('./chain.js');
+    const said = rows('=a, "b".png', views, pReal, info, facts);
+    const all = [...said, errorRow('\\tbad.png', '@No.', info), errorRow('c\\nd.png', '-1', info)];
+    return { rows: said, verdict: pictureVerdict(said), words: words(said, info, facts), csv: toCsv(all),
+        error: [pictureVerdict(all.slice(-1)), words(all.slice(-1), info, facts)] };
+}"""
+
+
+@pytest.mark.parametrize("band", [(0.4, 0.6, 0.5), (0.3, 0.3, 0.3), (0.5, 0.7, 0.4), (0.2, 0.4, 0.6)])
+def test_the_page_says_of_any_p_real_what_python_says(band, page):
+    """At the limits and beside them; the threshold inside the band, beside it, or without one."""
+    low, high, threshold = band
+    info = INFO | {"threshold": threshold, "unsure": {"low": low, "high": high}}
+    limits = {0.0, 1.0, 0.65, *(limit + step for limit in band for step in (-1e-9, 0, 1e-9))}
+    for combined in [
+        *([p] for p in sorted(limits)),
+        [0.9, 0.1, 0.9],
+        [0.9, 0.9],
+        [0.1, 0.65, 0.1],
+        [0.65, 0.9, 0.99],
+        [],
+    ]:
+        views = [
+            verdict.FaceView(
+                face=index,
+                faces=len(combined),
+                box=None if p == 0.65 else (3, 5, 90, 92),
+                roll=None if p == 0.65 else -0.04 * index,
+                pixels=None,
+                as_is=p == 0.65,
+                advice="Small." if p == 0.99 else None,
+                tiny=p == 0.99,
+            )
+            for index, p in enumerate(combined, 1)
+        ]
+        sent = [{**vars(view), "asIs": view.as_is, "box": view.box and list(view.box)} for view in views]
+        answer = page.evaluate(SAYS, [sent, combined, info, FACTS])
+        rows = verdict.rows('=a, "b".png', views, combined, info)
+        errors = [verdict.error_row("\tbad.png", "@No.", info), verdict.error_row("c\nd.png", "-1", info)]
+        assert answer == {
+            "rows": rows,
+            "verdict": verdict.picture_verdict(rows),
+            "words": verdict.words(rows, info),
+            "csv": verdict.to_csv([*rows, *errors]).decode(),
+            "error": [None, "-1"],
+        }

@@ -601,11 +601,28 @@ def test_the_readme_is_a_space_s_card():
     pins = dict(re.findall(r"^([\w-]+)==(\S+)", (ROOT / "space/requirements.txt").read_text(), re.MULTILINE))
     assert (card.sdk, card.sdk_version, card.app_file) == ("gradio", pins["gradio"], "app.py")
     assert card.python_version == "3.11" and card.license == "cc-by-nc-sa-4.0"
+    # Hub ids alone belong there: the models lie in the folder, and none of the photos came from a data set of the Hub.
+    assert card.models is None and card.datasets is None
     assert len(card.short_description) <= 60 and card.emoji and "deepfake-detection" in card.tags
     colours = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
     assert {card.colorFrom, card.colorTo} <= colours
     for path in re.findall(r"\]\(((?!http)[^)]+)\)", README.read_text()):
         assert (ROOT / "space" / path).stat().st_size <= 150_000
+
+
+def test_git_pushes_the_folder_with_its_binary_files_in_lfs(tmp_path):
+    ignored = shutil.ignore_patterns(".venv", "__pycache__", ".git")
+    folder = Path(shutil.copytree(ROOT / "space", tmp_path / "space", ignore=ignored))
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    names = [name for name in names if not name.startswith(".git/")]
+    command = ["git", "check-attr", "-z", "--stdin", "filter"]
+    given = subprocess.run(command, cwd=folder, input="\0".join(names), capture_output=True, text=True, check=True)
+    fields = given.stdout.split("\0")
+    in_lfs = {name for name, value in zip(fields[0::3], fields[2::3]) if value == "lfs"}
+    binary = {name for name in names if b"\0" in (folder / name).read_bytes()}
+    assert (SPACE_MODEL / "model.tflite").relative_to(ROOT / "space").as_posix() in binary
+    assert in_lfs == binary
 
 
 @pytest.mark.parametrize("shape", [(96, 96), (50, 70), (301, 203), (1, 5)])
