@@ -55,7 +55,7 @@ def test_a_killed_worker_loses_and_doubles_no_row_and_another_start_judges_nothi
     expected = expected_rows(tiny, photos, tmp_path / "v.jsonl")
     fifo, out = photos / "z.png", tmp_path / "verdicts"
     os.mkfifo(fifo)  # Whoever reads it waits for what is written here.
-    process = train_command("predict", tiny, photos, "--ray", "--out", out)
+    process = train_command("predict", tiny, photos, "--ray", "--out", out, env={"RAY_worker_niceness": "0"})
     pipe = opened(fifo, process)
     assert kill_workers(process) >= 1
     os.close(pipe)

@@ -409,7 +409,8 @@ def _cut(pixels: np.ndarray, square: tuple[tuple[float, float], tuple[float, flo
     rows = _mirror(np.arange(top, top + count * block), pixels.shape[0])
     region = pixels[rows[:, None], columns]
     if block > 1:
-        sums = region.reshape(count, block, count, block, 3).sum(axis=(1, 3), dtype=np.int64)
+        lines = np.add.reduceat(region, np.arange(0, count * block, block), axis=0, dtype=np.int32)
+        sums = sum(lines[:, at::block] for at in range(block))
         region = (2 * sums + block**2) // (2 * block**2)
     grid = 2 if scale > block else 1
     at = (np.arange(size * grid) + 0.5) * 2 / (size * grid) - 1
@@ -417,15 +418,23 @@ def _cut(pixels: np.ndarray, square: tuple[tuple[float, float], tuple[float, flo
     across = (x + s * u - t * v - left) / block - 0.5
     down = (y + s * v + t * u - top) / block - 0.5
     column, row = np.floor(across).astype(np.int32), np.floor(down).astype(np.int32)
-    across, down = (across - column)[..., None], (down - row)[..., None]
-    at, region = row * count + column, region.reshape(-1, 3).astype(float)
-    upper, after = region.take(at, axis=0), region.take(at + 1, axis=0)
-    lower, below = region.take(at + count, axis=0), region.take(at + count + 1, axis=0)
+    across, down = across - column, down - row
+    packed = np.zeros((count * count, 4), np.uint8)  # A pixel is fetched at once, and each channel computed alone.
+    packed[:, :3] = region.reshape(-1, 3)
+    packed = packed.view(np.uint32)[:, 0]
+
+    def channels(at: np.ndarray) -> np.ndarray:
+        return np.moveaxis(packed.take(at)[..., None].view(np.uint8), -1, 0)[:3].astype(float, order="C")
+
+    at = row * count + column
+    upper, after, lower, below = (channels(at + step) for step in (0, 1, count, count + 1))
     upper += (after - upper) * across
     lower += (below - lower) * across
     sampled = upper + (lower - upper) * down
-    means = sampled.reshape(size, grid, size, grid, 3).sum(axis=(1, 3)) / grid**2
-    return np.floor(means + 0.5).astype(np.uint8)
+    if grid == 2:
+        pairs = sampled[:, :, ::2] + sampled[:, :, 1::2]
+        sampled = (pairs[:, ::2] + pairs[:, 1::2]) / 4
+    return np.ascontiguousarray(np.moveaxis(np.floor(sampled + 0.5).astype(np.uint8), 0, -1))
 
 
 def _mirror(positions: np.ndarray, length: int) -> np.ndarray:

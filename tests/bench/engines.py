@@ -1,11 +1,11 @@
 """What one verdict's network takes in each engine, on two threads, turn by turn in one run.
 
-    pip install onnx==1.17.0 onnxruntime
-    python tests/bench/engines.py [--model xception_tuned] [--rounds 15]
+    pip install --no-deps onnx==1.17.0 onnxruntime==1.32.0
+    python tests/bench/engines.py [--model residual] [--rounds 15]
 
 LiteRT runs the Space's file, TensorFlow and JAX the Keras file beside it, onnxruntime the page's file translated to
-ONNX, each in a process of its own. Prints seconds to load and milliseconds a photo (the best and the median of the
-rounds), and the ratio of the medians to onnxruntime's.
+ONNX, each in a process of its own. Prints what each answers, how long its first answer takes, loading included, and the
+median of the rounds.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
+from table import row
 
 ROOT = Path(__file__).parents[2]
 THREADS = 2
@@ -93,7 +94,7 @@ def work(engine: str, name: str, photo: np.ndarray, asked: Connection) -> None:
 def main() -> None:
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="xception_tuned")
+    parser.add_argument("--model", default="residual")
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
     size = json.loads((ROOT / f"space/models/{args.model}/detector.json").read_text())["input"]["size"]
@@ -110,15 +111,12 @@ def main() -> None:
             times[engine].append(1000 * worker.recv())
     for worker in workers.values():
         worker.send(False)
-    reference = statistics.median(times["onnxruntime"])
-    print(f"{args.model}, {THREADS} threads\n\n| | first answer, s | best, ms | median, ms | / onnxruntime | P(real) |")
-    print("|---|---|---|---|---|---|")
     for engine, (seconds, p_real) in loaded.items():
-        median = statistics.median(times[engine])
-        print(
-            f"| {engine} | {seconds:.2f} | {min(times[engine]):.1f} | {median:.1f} | {median / reference:.2f} "
-            f"| {p_real:.6f} |"
-        )
+        print(f"{engine}: P(real) {p_real:.6f}, first answer {seconds:.2f} s, best {min(times[engine]):.1f} ms")
+    medians = {engine: statistics.median(taken) for engine, taken in times.items()}
+    ours = ("LiteRT", medians.pop("LiteRT"))
+    for beside in medians.items():
+        print(row(f"One verdict's network, {args.model}, {THREADS} threads", "ms", ours, beside))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The page against onnxruntime-web's wasm build: the same weights, the same browser, turn by turn.
 
-    pip install onnx==1.17.0
+    pip install --no-deps onnx==1.17.0
     python tests/bench/page_vs_onnxruntime.py [--web web] [--rounds 7]
 
 Translates the page's default model to ONNX, its weights stored in as many bits as in the page's files, and prints
@@ -28,6 +28,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from playwright.sync_api import sync_playwright
 from skimage import data
+from table import row
 from tqdm import tqdm
 
 ROOT = Path(__file__).parents[2]
@@ -271,7 +272,7 @@ def main() -> None:
 
     def compare(what: str, *keys: str) -> None:
         ours, theirs = (statistics.median(functools.reduce(dict.get, keys, each)) for each in found.values())
-        print(f"{what}: page {ours:.0f} ms, onnxruntime-web {theirs:.0f} ms, ratio {ours / theirs:.2f}")
+        print(row(f"In Chromium, {info['name']}: {what}", "ms", ("the page", ours), ("onnxruntime-web", theirs)))
 
     print(f"{info['name']}, P(real): " + "; ".join(f"{name} {each['p_real']}" for name, each in found.items()))
     compare("first verdict", "first")

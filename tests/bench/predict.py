@@ -23,6 +23,7 @@ from pyarrow import fs
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 from conftest import ROOT, encode  # noqa: E402
+from table import row  # noqa: E402
 
 from train import run  # noqa: E402
 from train.chain.faces import cut, find_faces  # noqa: E402
@@ -94,9 +95,8 @@ def main() -> None:
     cores, alone = os.cpu_count(), medians["the network alone"]
     medians[f"`predict --ray`, on {cores} cores"] = every
     for way, taken in medians.items():
-        print(
-            f"| {way}, {args.model}: ms a photo | {taken:.1f} | the network alone: {alone:.1f} | {taken / alone:.2f} |"
-        )
+        if taken != alone:
+            print(row(f"Judging a photo, {args.model}", "ms", (way, taken), ("the network alone", alone)))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from PIL import Image
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 from conftest import ROOT, draw, encode, free_port, serve  # noqa: E402
+from table import row  # noqa: E402
 
 from train.chain.read import MAX_PIXELS  # noqa: E402
 
@@ -81,12 +82,15 @@ def main(argv: list[str] | None = None) -> int:
             f"first verdict {time.monotonic() - start:.1f} s after the start; "
             f"{server.memory_info().rss / 1e6:.0f} MB of memory"
         )
-        expected = {}
+        expected, alone = {}, []
         for name, width in PHOTOS:
             photo = Path(folder) / f"{width}-{name}"
             image = Image.open(EXAMPLES / name)
             image.resize((width, width * image.height // image.width)).save(photo, quality=85)
             expected[photo] = verdict(client, photo)
+            start = time.monotonic()
+            verdict(client, photo)
+            alone.append(time.monotonic() - start)
         worst = Path(folder) / "worst.jpg"
         worst.write_bytes(encode(draw(*WORST), "JPEG", quality=70))
         start = time.monotonic()
@@ -112,6 +116,8 @@ def main(argv: list[str] | None = None) -> int:
         f"median {statistics.median(seconds):.2f} s, slowest {max(seconds):.2f} s; "
         f"memory in thirds of the time {', '.join(f'{megabytes:.0f}' for megabytes in thirds)} MB"
     )
+    every, one = 1000 * args.seconds / len(seconds), 1000 * statistics.mean(alone)
+    print(row("The Space, a photo", "ms", (f"{args.clients} clients at once", every), ("one alone", one)))
     return 1 if failures or thirds[2] > (1 + MAX_GROWTH) * thirds[1] else 0
 
 
