@@ -42,6 +42,7 @@ done
 
 .venv/bin/ruff check --quiet .
 .venv/bin/ruff format --check --quiet .
+.venv/bin/mypy --no-error-summary
 node tests/node_modules/eslint/bin/eslint.js --config tests/eslint.config.mjs --max-warnings 0 web
 for project in tests/tsconfig.json tests/tsconfig.sw.json; do
   node tests/node_modules/typescript/bin/tsc --project $project

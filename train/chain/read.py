@@ -11,7 +11,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -192,9 +192,12 @@ def _end_of_scan(content: bytes, start: int) -> int:
     return found.start() if found else len(content)
 
 
+_TIFF_ORDERS: dict[bytes, Literal["little", "big"]] = {b"II*\0": "little", b"MM\0*": "big"}
+
+
 def _orientation(tiff: bytes) -> int:
     """The EXIF orientation, 1..8, by the rules that Chromium, Firefox and WebKit share: one SHORT, or none."""
-    order = {b"II*\0": "little", b"MM\0*": "big"}.get(tiff[:4])
+    order = _TIFF_ORDERS.get(tiff[:4])
     if not order:
         return 1
     at = int.from_bytes(tiff[4:8], order)
@@ -220,8 +223,9 @@ def _png(content: bytes) -> _Picture:
     An animation whose first frame is not the picture itself (a cover) gives that frame, as browsers show it.
     """
     header = palette = transparency = frame = None
-    orientation, data, frame_data = 1, [], []
-    is_animated = False
+    orientation, is_animated = 1, False
+    data: list[bytes] = []
+    frame_data: list[bytes] = []
     at = 8
     while at + 8 <= len(content):
         length, kind = struct.unpack(">I4s", content[at : at + 8])
@@ -234,7 +238,7 @@ def _png(content: bytes) -> _Picture:
             break
         if kind == b"IDAT":
             data.append(body)
-        elif kind == b"fdAT" and frame and frame_data is not None:
+        elif kind == b"fdAT" and frame:
             frame_data.append(body[4:])
         elif len(body) < length:
             break
@@ -266,6 +270,7 @@ def _png(content: bytes) -> _Picture:
         or (kind == 3 and not palette)
     ):
         raise PhotoError(DAMAGED)
+    palette, transparency = palette or b"", transparency or b""
 
     def decode() -> np.ndarray:
         if not frame:
@@ -282,7 +287,9 @@ def _png(content: bytes) -> _Picture:
     return _Picture(width, height, decode, orientation)
 
 
-def _png_samples(header: bytes, palette: bytes | None, transparency: bytes | None, data: bytes):
+def _png_samples(
+    header: bytes, palette: bytes, transparency: bytes, data: bytes
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Return RGB or grey uint8 (height, width, 3 or 1), and alpha uint8 (height, width, 1) or None."""
     width, height, depth, kind, _, _, interlace = struct.unpack(">IIBBBBB", header)
     bits = depth * _PNG_CHANNELS[kind]
@@ -306,12 +313,12 @@ def _png_samples(header: bytes, palette: bytes | None, transparency: bytes | Non
 
     values = samples()
     if kind == 3:
-        return _from_palette(values[..., 0], palette, transparency or b"")
+        return _from_palette(values[..., 0], palette, transparency)
     if kind in (4, 6):
         return values[..., :-1], values[..., -1:]
     wanted = 2 * _PNG_CHANNELS[kind]
     alpha = None
-    if transparency and len(transparency) >= wanted:
+    if len(transparency) >= wanted:
         key = np.frombuffer(transparency[:wanted], ">u2") & (2**depth - 1)
         if depth < 8:
             key = key * (255 // (2**depth - 1))
@@ -351,7 +358,8 @@ def _from_palette(indices: np.ndarray, palette: bytes, alphas: bytes) -> tuple[n
 def _webp(content: bytes) -> _Picture:
     """Walk the chunks of a WebP (RFC 9649, section 2), whose size stands at its beginning, without its profile."""
     end = 8 + int.from_bytes(content[4:8], "little")
-    size, kept, at = None, [], 12
+    size: tuple[int, int] | None = None
+    kept, at = [], 12
     while at + 8 <= min(end, len(content)):
         kind, length = content[at : at + 4], int.from_bytes(content[at + 4 : at + 8], "little")
         start, at = at, at + 8 + length + length % 2
@@ -361,13 +369,13 @@ def _webp(content: bytes) -> _Picture:
         chunk = content[start:at]
         if size is None:
             if kind == b"VP8X" and length >= 10:
-                size = tuple(1 + int.from_bytes(body[i : i + 3], "little") for i in (4, 7))
+                size = 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
                 chunk = chunk[:8] + bytes([body[0] & ~0x2C]) + body[1:]
             elif kind == b"VP8L" and length >= 5:
                 packed = int.from_bytes(body[1:5], "little")
                 size = (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
             elif kind == b"VP8 " and length >= 10:
-                size = tuple(int.from_bytes(body[i : i + 2], "little") & 0x3FFF for i in (6, 8))
+                size = int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
             else:
                 raise PhotoError(DAMAGED)
         kept.append(chunk)
@@ -447,7 +455,8 @@ def _avif(content: bytes) -> _Picture:
     )
     turns = {None: (1, 8, 3, 6), 0: (4, 5, 2, 7), 1: (2, 7, 4, 5)}
     orientation = turns[axis and axis & 1][(angle or 0) & 3]
-    return _Picture(*max(sizes, key=lambda size: size[0] * size[1]), lambda: _opened(content, "AVIF"), orientation)
+    width, height = max(sizes, key=lambda size: size[0] * size[1])
+    return _Picture(width, height, lambda: _opened(content, "AVIF"), orientation)
 
 
 def _opened(content: bytes, kind: str) -> np.ndarray:

@@ -8,6 +8,7 @@ import os
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ from pyarrow import fs
 
 from train.chain.read import PhotoError, check_bytes, read_photo
 from train.chain.resize import resize
-from train.chain.verdict import error_row, face_views, rows
+from train.chain.verdict import Row, error_row, face_views, rows
 
 SUFFIX = ".parquet"
 SCHEMA = pa.schema(  # Of `train.chain.verdict.COLUMNS`.
@@ -37,8 +38,14 @@ SCHEMA = pa.schema(  # Of `train.chain.verdict.COLUMNS`.
     }
 )
 Store = tuple[fs.FileSystem, str] | None  # A file system, and what names have before its paths; None: this machine.
-Part = dict[str, int | list[bytes]]  # {"store": an index, "names": of files, as bytes}
 AT_ONCE = 16  # Files that a worker asks of a store together: an answer takes longer than judging a photo.
+
+
+class Part(TypedDict):
+    """Files that one worker judges together."""
+
+    store: int  # Index of the one where they lie.
+    names: list[bytes]
 
 
 class Judge:
@@ -85,16 +92,16 @@ class Judge:
             system.move(partial, path)
         return {"count": np.array([len(names)])}
 
-    def rows_of(self, store: Store, names: list[bytes]) -> list[dict]:
+    def rows_of(self, store: Store, names: list[bytes]) -> list[Row]:
         """The rows of a part's files, in order."""
-        found = []
+        found: list[Row] = []
         for start in range(0, len(names), AT_ONCE):
             group = names[start : start + AT_ONCE]
             for name, source in zip(group, self.readers.map(lambda name: fetched(store, self.here, name), group)):
                 found += self.rows_of_one(text(name), source)
         return found
 
-    def rows_of_one(self, name: str, source: Path | bytes | PhotoError) -> list[dict]:
+    def rows_of_one(self, name: str, source: Path | bytes | PhotoError) -> list[Row]:
         """The rows of one photo."""
         try:
             if isinstance(source, PhotoError):

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from train import run
 from train.chain.read import PhotoError, read_photo
-from train.chain.verdict import COLUMNS, FaceView, cells, error_row, face_views, rows, to_csv
+from train.chain.verdict import COLUMNS, FaceView, Row, cells, error_row, face_views, rows, to_csv
 from train.figures import scoring
 from train.photos import layout
 from train.spec import DEFAULT_THRESHOLD, WORDS
@@ -115,7 +115,7 @@ def expand(paths: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def write(output: BinaryIO, said: list[dict], is_csv: bool) -> None:
+def write(output: BinaryIO, said: list[Row], is_csv: bool) -> None:
     """Write the rows of one photo at once, and hand them to the system: an interruption leaves them there."""
     if is_csv:
         stream = io.StringIO(newline="")

@@ -133,7 +133,7 @@ def divide(listed: list[list[bytes]], done: set[str]) -> tuple[list[parts.Part],
     """
     once = {name: store for store, names in reversed(list(enumerate(listed))) for name in names}
     size = max(1, min(LARGEST_PART, len(once) // PARTS))
-    waiting = []
+    waiting: list[parts.Part] = []
     for store, names in enumerate(listed):
         names = [name for name in names if once[name] == store]
         for start in range(0, len(names), size):

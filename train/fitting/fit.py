@@ -396,7 +396,7 @@ def unfreeze(model: keras.Model, count: int) -> None:
         layer.trainable = last and not isinstance(layer, keras.layers.BatchNormalization)
 
 
-class HardLabels:
+class HardLabels(keras.metrics.Metric):
     """Lets a metric take a teacher's soft labels at their verdict: compared as they are, no prediction is right."""
 
     def update_state(self, y_true, y_pred, sample_weight=None):

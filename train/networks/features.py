@@ -21,7 +21,7 @@ def weights_hash(model: keras.Model) -> str:
     """Identifies a network: 16 hexadecimal digits of a SHA-256 over its weights."""
     digest = hashlib.sha256()
     for weights in model.get_weights():
-        digest.update(np.ascontiguousarray(weights))
+        digest.update(weights.tobytes())
     return digest.hexdigest()[:16]
 
 

@@ -8,6 +8,7 @@ empties the folder, $DEEPFACEDETECT_CACHE or ~/.cache/deepfacedetect; all in it 
 import argparse
 import contextlib
 import hashlib
+import inspect
 import json
 import os
 import shutil
@@ -67,7 +68,7 @@ class Files:
 
     def __init__(self):
         # Facts of another reader are not those of this one.
-        sources = b"".join(Path(module.__file__).read_bytes() for module in (read, lookalikes))
+        sources = b"".join(inspect.getsource(module).encode() for module in (read, lookalikes))
         self._table = f"files_{hashlib.sha256(sources + PIL.__version__.encode()).hexdigest()[:16]}"
         self._database = None
         with self._failing():

@@ -10,7 +10,7 @@ import hashlib
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 import tensorflow as tf
 from PIL import Image
-from PIL.JpegImagePlugin import get_sampling
+from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 from tqdm import tqdm
 
 from train.chain.read import PhotoError, read_photo
@@ -78,9 +78,14 @@ def inspect(photo: Photo) -> Photo:
         return dataclasses.replace(photo, error=str(error))
     with Image.open(io.BytesIO(content)) as image:
         tables = getattr(image, "quantization", None)
-        stored = {"size": image.size, "mode": image.mode, "header": header(image)}
-        quality = jpeg_quality(tables[0]) if tables else None
-        return dataclasses.replace(photo, quality=quality, look=look, **stored)
+        return dataclasses.replace(
+            photo,
+            size=image.size,
+            mode=image.mode,
+            quality=jpeg_quality(tables[0]) if tables else None,
+            header=header(image),
+            look=look,
+        )
 
 
 SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}  # As Pillow numbers what a JPEG keeps of colour.
@@ -92,8 +97,8 @@ def header(image: Image.Image) -> str:
     A JPEG's sampling of colour, its APP and comment segments in order, and how it is coded; of other formats, the names
     of what is stored beside the pixels.
     """
-    if image.format not in ("JPEG", "MPO"):
-        return " ".join([image.format, *sorted(key for key in image.info if isinstance(key, str))])
+    if not isinstance(image, JpegImageFile):
+        return " ".join([str(image.format), *sorted(key for key in image.info if isinstance(key, str))])
     coding = "progressive" if image.info.get("progressive") else "baseline"
     segments = dict.fromkeys(name for name, _ in image.applist)
     return " ".join(["JPEG", SAMPLINGS.get(get_sampling(image), "grey"), *segments, coding])
@@ -260,10 +265,11 @@ STORED_AS = ("size", "mode", "quality", "header")  # Of a `Photo`: how its file 
 
 def shares(photos: list[Photo], attribute: str) -> dict:
     """Share (0..1) of the images that have each value of an attribute, by their weights; the commonest first."""
-    counts: collections.Counter = collections.Counter()
+    weights: dict[object, float] = collections.defaultdict(float)
     for photo in photos:
-        counts[getattr(photo, attribute)] += photo.weight
-    return {value: count / counts.total() for value, count in counts.most_common()}
+        weights[getattr(photo, attribute)] += photo.weight
+    total = sum(weights.values())
+    return {value: weights[value] / total for value in sorted(weights, key=weights.__getitem__, reverse=True)}
 
 
 def _commonest(of_values: dict) -> str:
@@ -319,7 +325,7 @@ def fingerprint(photos: list[Photo]) -> dict:
 def load_checked(
     root: Path,
     splits: tuple[str, ...],
-    extra: list[tuple[Path, float]] = (),
+    extra: Sequence[tuple[Path, float]] = (),
     allow_duplicates: bool = False,
     optional: tuple[str, ...] = (),
     split_seed: int | None = None,
@@ -478,7 +484,7 @@ def batches(
     cuts = np.tile([1.0, 0.0, 0.0], (count, 1))  # Share kept; top and left as shares of what is cut.
     corners = np.zeros((count, 2))  # Top and left of the crop, as shares of what is cut.
     seeds = np.full(count, -1)  # Of what is done to each image; none for as it is.
-    if training_seed is not None:
+    if random is not None:
         flips = (random.random(count) < 0.5) & augmentation.flip
         cuts = random.random((count, 3))
         cuts[:, 0] = 1 - augmentation.zoom * cuts[:, 0]
