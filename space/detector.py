@@ -11,7 +11,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from huggingface_hub import snapshot_download
 
-from resize import resize
+from chain.resize import resize
 
 MODEL = "model.tflite"
 DETECTOR = "detector.json"

@@ -44,7 +44,7 @@ import detector  # noqa: E402
 import judging  # noqa: E402
 import uploads  # noqa: E402
 import views  # noqa: E402
-from resize import resize  # noqa: E402
+from chain.resize import resize  # noqa: E402
 
 README = ROOT / "space/README.md"
 SCOPE = "Trained on drawings; nothing else."

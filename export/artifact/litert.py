@@ -8,7 +8,6 @@ nothing is rounded a second time: LiteRT computes with just the numbers of the K
 import contextlib
 import errno
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from export.artifact.fold import LARGE
 from export.artifact.quantize import find_grid
-from train.networks import models
+from train.networks import litert
 
 
 @contextlib.contextmanager
@@ -42,15 +41,8 @@ def to_tflite(model: keras.Model, path: Path) -> None:
             (1, size, size, 3), RGB, 0..255, and the outputs, told apart by their rank, are those for this one photo.
         path: the file to write.
     """
-    size = models.input_size(model)
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    signature = [tf.TensorSpec((1, size, size, 3), tf.float32, name="pixels")]
-    archive.add_endpoint("serve", lambda pixels: model(pixels, training=False), input_signature=signature)
-    with tempfile.TemporaryDirectory() as saved:
-        with disk_errors():
-            archive.write_out(saved, verbose=False)
-        content = tf.lite.TFLiteConverter.from_saved_model(saved).convert()
+    with disk_errors():
+        content = litert.converted(model)
     graph = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     store_in_8_bits(graph)
     path.write_bytes(flatbuffer_utils.convert_object_to_bytearray(graph))

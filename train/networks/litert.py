@@ -12,10 +12,8 @@ def converted(model: keras.Model) -> bytes:
     """The content of a LiteRT file, its weights float32, for one photo of the network's own size.
 
     Args:
-        model: from pixels to P(real). In the file, the input is float32 (1, size, size, 3), RGB, 0..255.
-
-    Raises:
-        OSError: no room for the temporary files.
+        model: from pixels to P(real), and maybe more. In the file, the input is float32 (1, size, size, 3), RGB,
+            0..255.
     """
     size = models.input_size(model)
     archive = keras.export.ExportArchive()
