@@ -37,41 +37,70 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     p = commands.add_parser("convert", help="write the files that the page or the Space loads")
-    p.add_argument("run", type=Path)
+    p.add_argument("run", type=Path, help="run folder")
     p.add_argument("--out", type=Path, required=True, help="folder to fill; an earlier conversion there is replaced")
-    p.add_argument("--format", nargs="+", choices=convert.FORMATS, default=["tfjs"])
-    p.add_argument("--precision", choices=(*precision.PRECISIONS, convert.AUTO), default="float32", help="of weights")
-    p.add_argument("--data", type=Path, help="dataset whose validation split decides with --precision auto")
+    p.add_argument(
+        "--format",
+        nargs="+",
+        choices=convert.FORMATS,
+        default=["tfjs"],
+        help="tfjs for the page, tflite for the Space, keras for Python (default: tfjs)",
+    )
+    p.add_argument(
+        "--precision",
+        choices=(*precision.PRECISIONS, convert.AUTO),
+        default="float32",
+        help="how the weights are stored (default: %(default)s)",
+    )
+    p.add_argument("--data", type=Path, help="dataset on whose validation split --precision auto decides")
     p.set_defaults(command=convert.convert)
 
     p = commands.add_parser("quantize", help="round the weights to what uint8 can hold, as a new run")
-    p.add_argument("run", type=Path)
+    p.add_argument("run", type=Path, help="run folder")
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
     p.set_defaults(command=quantize.quantize)
 
     p = commands.add_parser("verify", help="compare an exported model with its run, in Chromium")
     p.add_argument("model", type=Path, help="folder that `convert` filled with a TensorFlow.js model")
-    p.add_argument("run", type=Path)
-    p.add_argument("--data", type=Path, default=verify.EXAMPLES, help="photos (default: the Space's examples)")
+    p.add_argument("run", type=Path, help="run folder")
     p.add_argument(
-        "--bound", type=float, default=verify.BOUND, help="largest accepted difference (default: %(default)s)"
+        "--data", type=Path, default=verify.EXAMPLES, help="folder of photos (default: the Space's examples)"
+    )
+    p.add_argument(
+        "--bound",
+        type=float,
+        default=verify.BOUND,
+        help="largest difference in P(real) to accept (default: %(default)s)",
     )
     p.set_defaults(command=verify.verify)
 
     p = commands.add_parser("push", help="upload runs to the Hugging Face Hub as one commit")
-    p.add_argument("run", type=Path, nargs="+", help="the first becomes the repository's model, the others folders")
-    p.add_argument("--repo", required=True, metavar="OWNER/NAME", help="made when missing; what it holds is replaced")
+    p.add_argument(
+        "run", type=Path, nargs="+", help="runs; the first becomes the repository's model, each other a folder"
+    )
+    p.add_argument(
+        "--repo",
+        required=True,
+        metavar="OWNER/NAME",
+        help="repository, made if it is missing; what it holds is replaced",
+    )
     p.add_argument("--private", action="store_true", help="make the repository private")
-    p.add_argument("--replace", action="store_true", help="replace also what another program put there")
-    p.add_argument("--revision", metavar="BRANCH", help="branch to push to, made when missing (default: main)")
+    p.add_argument("--replace", action="store_true", help="also replace what another program put there")
+    p.add_argument("--revision", metavar="BRANCH", help="branch to push to, made if it is missing (default: main)")
     p.add_argument("--create-pr", action="store_true", help="open a pull request instead of changing the branch")
-    p.add_argument("--dry-run", action="store_true", help="only list the files; uses no network")
-    p.add_argument("--space", metavar="OWNER/NAME", help="push space/ there too, pinned to the commit just made")
+    p.add_argument("--dry-run", action="store_true", help="only list the files, without using the network")
+    p.add_argument(
+        "--space", metavar="OWNER/NAME", help="also push space/ to this Space, pinned to the commit just made"
+    )
     p.set_defaults(command=hub.push)
 
     p = commands.add_parser("pull", help="fetch a model from the Hugging Face Hub and check every file")
-    p.add_argument("--repo", required=True, metavar="OWNER/NAME")
-    p.add_argument("--revision", default="main", help="branch, tag or, to be safe from changes, commit")
+    p.add_argument("--repo", required=True, metavar="OWNER/NAME", help="repository to fetch")
+    p.add_argument(
+        "--revision",
+        default="main",
+        help="branch, tag or commit, of which only a commit never changes (default: %(default)s)",
+    )
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
     p.set_defaults(command=hub.pull)
 

@@ -38,7 +38,7 @@ def test_an_empty_class_is_refused(tmp_path):
 def test_one_image_in_two_splits_is_refused_unless_allowed(tmp_path, capsys):
     root = write_dataset(tmp_path, {"train": 2, "valid": 2})
     shutil.copy(root / "train/real/000.jpg", root / "valid/real/copy.jpg")
-    with pytest.raises(data.DataError, match="1 images stand in two splits") as refused:
+    with pytest.raises(data.DataError, match="1 images are in two splits") as refused:
         data.load_checked(root, ("train", "valid"))
     assert "train/real/000.jpg" in str(refused.value) and "valid/real/copy.jpg" in str(refused.value)
     assert len(data.load_checked(root, ("train", "valid"), allow_duplicates=True)) == 9
@@ -47,7 +47,7 @@ def test_one_image_in_two_splits_is_refused_unless_allowed(tmp_path, capsys):
 def test_one_image_in_both_classes_is_refused(tmp_path):
     root = write_dataset(tmp_path, {"train": 2})
     shutil.copy(root / "train/real/000.jpg", root / "train/fake/copy.jpg")
-    with pytest.raises(data.DataError, match="1 images stand in both classes, so one of the two labels is wrong"):
+    with pytest.raises(data.DataError, match="1 images are in both classes, so one of the two labels is wrong"):
         data.load_checked(root, ("train",))
     assert len(data.load_checked(root, ("train",), allow_duplicates=True)) == 5
 
@@ -331,7 +331,7 @@ def test_another_source_may_have_one_class_or_none(tmp_path, dataset):
     (tmp_path / "empty").mkdir()
     with pytest.raises(data.DataError, match="empty: no readable image in it"):
         data.check_source(tmp_path / "empty")
-    with pytest.raises(data.DataError, match="fake and real stand deeper inside; pass their parent"):
+    with pytest.raises(data.DataError, match="fake and real are nested deeper; pass the folder that they are in"):
         data.check_source(dataset)  # All of it was taken for real photos.
 
 

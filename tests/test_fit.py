@@ -76,7 +76,7 @@ def test_killed_and_resumed_it_ends_as_an_uninterrupted_training(trained, datase
         (("--resume", "--epochs", 6), "was begun with --epochs 3, not 6. A resumed training keeps its options"),
         (("--resume", "--patience", 9), "was begun with --patience 5, not 9."),
         (("--resume", "--no-flip"), "was begun with --flip True, not False."),
-        ((), "already holds a training: pass --resume, or another --out."),
+        ((), "already holds a training run; pass --resume, or another --out."),
     ],
 )
 def test_a_changed_option_is_refused(trained, dataset, capsys, options, sentence):

@@ -60,11 +60,11 @@ def test_archives_are_unpacked_once(tmp_path, name, format):
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("x.zip", lambda whole: whole[: len(whole) // 2], "is damaged, cut off or no .zip file"),
-        ("x.zip", lambda whole: whole[:900] + bytes(90) + whole[990:], "is damaged, cut off or no .zip file"),
+        ("x.zip", lambda whole: whole[: len(whole) // 2], "is damaged, cut off or not a .zip file"),
+        ("x.zip", lambda whole: whole[:900] + bytes(90) + whole[990:], "is damaged, cut off or not a .zip file"),
         ("x.zip", lambda whole: b"\n<!DOCTYPE html><title>Log in</title>", "is a web page, not an archive"),
-        ("x.tar.gz", lambda whole: whole[:300], "is damaged, cut off or no .tar.gz file"),
-        ("x.7z", lambda whole: whole, "is no folder and none of .zip"),
+        ("x.tar.gz", lambda whole: whole[:300], "is damaged, cut off or not a .tar.gz file"),
+        ("x.7z", lambda whole: whole, "is neither a folder nor one of .zip"),
     ],
 )
 def test_damaged_archives_are_one_line(tmp_path, name, content, sentence, capsys):

@@ -106,7 +106,7 @@ def test_another_file_is_not_touched(tiny, photos, tmp_path, capsys):
     for name, content in {"--csv": "x,y\r\n1,2\r\n", "--jsonl": '{"x": 1}\n'}.items():
         (tmp_path / "mine").write_text(content, newline="")
         assert judge(tiny, photos, name, tmp_path / "mine") == 2
-        assert "holds something else than verdicts of tiny" in capsys.readouterr().err
+        assert "holds something other than verdicts of tiny" in capsys.readouterr().err
         assert (tmp_path / "mine").read_bytes() == content.encode()
 
 

@@ -110,7 +110,7 @@ def test_another_folder_is_not_touched(tiny, photos, tmp_path, capsys):  # noqa:
     for content in (before, b"no Parquet"):
         (tmp_path / "a.parquet").write_bytes(content)
         assert judge(tiny, photos, "--ray", "--out", tmp_path) == 2
-        assert "holds something else than verdicts of tiny" in capsys.readouterr().err
+        assert "holds something other than verdicts of tiny" in capsys.readouterr().err
         assert (tmp_path / "a.parquet").read_bytes() == content
 
 

@@ -80,11 +80,16 @@ def rate(text: str) -> float:
 
 def add_data_options(p: argparse.ArgumentParser) -> None:
     """What each command that reads a dataset takes."""
-    p.add_argument("--split-seed", type=seed, metavar="N", help="divide a dataset that has no splits, alike for each N")
+    p.add_argument(
+        "--split-seed",
+        type=seed,
+        metavar="N",
+        help="divide a dataset without splits at random, always alike for the same N",
+    )
     p.add_argument(
         "--allow-duplicates",
         action="store_true",
-        help="accept one image in two splits or in both classes, and measuring on training images",
+        help="accept an image in two splits or in both classes, and a run measured on its own training images",
     )
 
 
@@ -128,12 +133,12 @@ def parser() -> argparse.ArgumentParser:
     p = commands.add_parser("explore", help="look at a dataset: an HTML report and its numbers")
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
     p.add_argument("--out", type=Path, required=True, help="folder for explore.html and explore.json")
-    p.add_argument("--seed", type=seed, default=0, help="chooses the faces of the contact sheets")
+    p.add_argument("--seed", type=seed, default=0, help="seed that chooses the faces of the contact sheets")
     p.set_defaults(command=explore.explore)
 
     p = commands.add_parser("fit", help="train a model")
     default = fit.Options
-    p.add_argument("model", choices=sorted(models.NAMES))
+    p.add_argument("model", choices=sorted(models.NAMES), help="network to train")
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
     p.add_argument(
         "--extra",
@@ -141,98 +146,119 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="DIR[:WEIGHT]",
-        help="more images, fake/ and real/ or these in train/ and valid/, each WEIGHT times an epoch (default: 1)",
+        help="folder of more images, with fake/ and real/ in it or in its train/ and valid/; "
+        "an epoch shows each image WEIGHT times (default: 1)",
     )
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
-    p.add_argument("--train-size", type=count, metavar="N", help="train on N images alone, half of each class")
+    p.add_argument("--train-size", type=count, metavar="N", help="train on only N images, half of them of each class")
     p.add_argument(
         "--epochs",
         type=count,
-        help=f"at most so many (default: {fit.HEAD_EPOCHS} for the head of a frozen backbone, else {fit.EPOCHS})",
+        help=f"train for at most this many (default: {fit.HEAD_EPOCHS} on a frozen backbone, else {fit.EPOCHS})",
     )
-    p.add_argument("--batch-size", type=count, help=f"images a step (default: {default.batch_size})")
-    p.add_argument("--learning-rate", type=rate, help=f"at its highest (default: {default.learning_rate})")
-    p.add_argument("--optimizer", choices=sorted(fit.OPTIMIZERS), help=f"default: {default.optimizer}")
+    p.add_argument("--batch-size", type=count, help=f"images per step (default: {default.batch_size})")
+    p.add_argument("--learning-rate", type=rate, help=f"highest learning rate (default: {default.learning_rate})")
+    p.add_argument(
+        "--optimizer", choices=sorted(fit.OPTIMIZERS), help=f"what updates the weights (default: {default.optimizer})"
+    )
     p.add_argument(
         "--schedule",
         choices=("constant", "cosine"),
-        help=f"of the learning rate: it stays, or falls to 0 on a cosine's half (default: {default.schedule})",
+        help=f"keep the learning rate constant, or let it fall to 0 along half a cosine (default: {default.schedule})",
     )
-    p.add_argument("--warmup", type=rate, metavar="EPOCHS", help="of a rate rising from 0, before --schedule cosine")
-    p.add_argument("--clip-norm", type=rate, help="largest norm of each weight tensor's gradient")
-    p.add_argument("--label-smoothing", type=share, metavar="SHARE", help="how far labels are moved towards 0.5")
-    p.add_argument("--teacher", type=Path, metavar="RUN", help="learn this run's P(real) in place of the labels")
+    p.add_argument(
+        "--warmup",
+        type=rate,
+        metavar="EPOCHS",
+        help="with --schedule cosine, let the learning rate first rise from 0 for so long",
+    )
+    p.add_argument("--clip-norm", type=rate, help="largest norm that each weight tensor's gradient may have")
+    p.add_argument("--label-smoothing", type=share, metavar="SHARE", help="how far to move the labels towards 0.5")
+    p.add_argument("--teacher", type=Path, metavar="RUN", help="learn this run's P(real) instead of the labels")
     p.add_argument("--no-flip", dest="flip", action="store_const", const=False, help="train without mirror images")
     p.add_argument(
         "--zoom",
         type=share,
         metavar="SHARE",
-        help="largest share of each side that a random crop cuts away",
+        help="largest share of each side that a random crop may cut away",
     )
     p.add_argument(
         "--crop",
         type=count,
         metavar="PIXELS",
-        help="train on random squares of this size, cut out and not resized (residual, xception_tuned)",
+        help="train on random squares of this size, cut out without resizing (residual and xception_tuned only)",
     )
     p.add_argument(
         "--degrade",
         type=share,
         metavar="SHARE",
-        help="of the training images that are turned, resized, stored again, blurred ... as people's pictures are",
+        help="share of the training images to turn, resize, compress, blur and so on, as people's pictures are",
     )
     p.add_argument(
         "--patience",
         type=count,
-        help=f"stop after so many epochs without a lower validation loss (default: {default.patience})",
+        help=f"stop after this many epochs without a lower validation loss (default: {default.patience})",
     )
     p.add_argument(
         "--precision",
         choices=fit.PRECISIONS,
-        help="to compute in; weights are float32 in either (default: bfloat16 where the hardware has it, else float32)",
+        help="precision to compute in; the weights are float32 either way "
+        "(default: bfloat16 where the hardware supports it, else float32)",
     )
-    p.add_argument("--seed", type=seed, help=f"of weights, order and augmentation (default: {default.seed})")
-    p.add_argument("--filters", type=count, nargs="+", help="of custom's convolutions")
-    p.add_argument("--dense-units", type=count, help="of custom's layer before the last")
-    p.add_argument("--dropout", type=share, metavar="SHARE", help="of those units that a training step leaves out")
-    p.add_argument("--backbone-weights", type=Path, help=".weights.h5 file in place of Keras' ImageNet weights")
-    p.add_argument("--unfreeze", type=count, metavar="N", help="then train on the backbone's last N layers")
+    p.add_argument(
+        "--seed", type=seed, help=f"seed of the weights, the order and the augmentation (default: {default.seed})"
+    )
+    p.add_argument("--filters", type=count, nargs="+", help="number of filters of each of custom's convolutions")
+    p.add_argument("--dense-units", type=count, help="number of units in custom's last layer but one")
+    p.add_argument(
+        "--dropout", type=share, metavar="SHARE", help="share of those units that each training step leaves out"
+    )
+    p.add_argument("--backbone-weights", type=Path, help=".weights.h5 file to use instead of Keras' ImageNet weights")
+    p.add_argument("--unfreeze", type=count, metavar="N", help="afterwards, train the backbone's last N layers too")
     p.add_argument(
         "--fine-tune-epochs",
         type=count,
-        help=f"of --unfreeze, at most so many (default: {default.fine_tune_epochs})",
+        help=f"with --unfreeze, train those layers for at most this many (default: {default.fine_tune_epochs})",
     )
     p.add_argument(
-        "--fine-tune-rate", type=rate, help=f"learning rate of --unfreeze (default: {default.fine_tune_rate})"
+        "--fine-tune-rate", type=rate, help=f"learning rate for --unfreeze (default: {default.fine_tune_rate})"
     )
     p.add_argument(
         "--resume",
         action="store_true",
-        help="go on after the last finished epoch, with the options that the run was begun with",
+        help="continue after the last finished epoch, with the options that the run was started with",
     )
     p.add_argument("--cache", action="store_true", help="keep the decoded images in memory")
     add_data_options(p)
     p.set_defaults(command=measured(fit.fit))
 
     p = commands.add_parser("tune", help="search for better settings")
-    p.add_argument("model", choices=sorted(models.NAMES))
+    p.add_argument("model", choices=sorted(models.NAMES), help="network to train")
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
-    p.add_argument("--out", type=Path, required=True, help="folder of the search; given again, the search goes on")
+    p.add_argument("--out", type=Path, required=True, help="folder to write; a search that is there is continued")
     p.add_argument(
-        "--trials", type=count, default=30, help="in all, those of an earlier start included (default: %(default)s)"
+        "--trials",
+        type=count,
+        default=30,
+        help="trials in all, including those of earlier starts (default: %(default)s)",
     )
-    p.add_argument("--epochs", type=count, default=5, help="of each trial not given up before (default: %(default)s)")
-    p.add_argument("--batch-size", type=count, default=128, help="images a step (default: %(default)s)")
-    p.add_argument("--seed", type=seed, default=0, help="of the proposals and trainings (default: %(default)s)")
-    p.add_argument("--backbone-weights", type=Path, help=".weights.h5 file in place of Keras' ImageNet weights")
+    p.add_argument(
+        "--epochs",
+        type=count,
+        default=5,
+        help="epochs of each trial that is not given up earlier (default: %(default)s)",
+    )
+    p.add_argument("--batch-size", type=count, default=128, help="images per step (default: %(default)s)")
+    p.add_argument("--seed", type=seed, default=0, help="seed of the proposals and trainings (default: %(default)s)")
+    p.add_argument("--backbone-weights", type=Path, help=".weights.h5 file to use instead of Keras' ImageNet weights")
     add_data_options(p)
     p.set_defaults(command=tune.tune)
 
     p = commands.add_parser("ensemble", help="join trained models into one")
-    p.add_argument("run", type=Path, nargs="+", help="the members")
-    p.add_argument("--data", type=Path, required=True)
+    p.add_argument("run", type=Path, nargs="+", help="runs to join")
+    p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
-    p.add_argument("--stacked", action="store_true", help="weigh the members by a logistic regression on validation")
+    p.add_argument("--stacked", action="store_true", help="weight the members by a logistic regression on validation")
     p.add_argument("--mirror", action="store_true", help="let each member see the mirror image too")
     add_data_options(p)
     p.set_defaults(command=measured(ensemble.ensemble))
@@ -240,14 +266,14 @@ def parser() -> argparse.ArgumentParser:
     p = commands.add_parser("evaluate", help="measure trained models")
     p.add_argument("run", type=Path, nargs="+", help="run folders; those without a model are shown as not trained")
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
-    p.add_argument("--split", choices=data.SPLITS, default="test", help="to measure on (default: %(default)s)")
+    p.add_argument("--split", choices=data.SPLITS, default="test", help="split to measure (default: %(default)s)")
     p.add_argument(
         "--extra",
         type=source,
         action="append",
         default=[],
         metavar="NAME=DIR",
-        help="another source: fake/ and/or real/",
+        help="folder of another source to measure, with fake/, real/ or both",
     )
     p.add_argument(
         "--valid",
@@ -255,14 +281,15 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="DIR",
-        help="more images to choose the threshold on: fake/ and/or real/, of none that is measured",
+        help="folder of more images to choose the threshold on, with fake/, real/ or both; none of them may be measured",
     )
     p.add_argument("--as-is", action="store_true", help="judge the images as they are, without looking for faces")
     p.add_argument(
         "--robustness",
         type=Path,
         metavar="DIR",
-        help="measure these pictures, fake/ and real/, best of 1024 pixels, in all sizes, files and conditions",
+        help="folder of pictures, with fake/ and real/ and ideally of 1024 pixels, to measure in all sizes, files and "
+        "conditions",
     )
     p.add_argument("--out", type=Path, help="folder for a comparison of the runs")
     add_data_options(p)
@@ -273,35 +300,38 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, required=True, help="HTML file to write")
     p.set_defaults(command=report.report)
 
-    p = commands.add_parser("learning-curve", help="compare runs by the number of their training images")
-    p.add_argument("run", type=Path, nargs="+")
+    p = commands.add_parser("learning-curve", help="compare runs by their number of training images")
+    p.add_argument("run", type=Path, nargs="+", help="evaluated runs")
     p.add_argument("--out", type=Path, required=True, help="folder to write")
     p.set_defaults(command=learning_curve.learning_curve)
 
     p = commands.add_parser("predict", help="judge photos")
-    p.add_argument("run", type=Path)
-    p.add_argument("paths", nargs="+", metavar="PATH", help="files or folders; with --ray s3:// and gs:// too")
-    p.add_argument("--as-is", action="store_true", help="take each picture for a face that is cut out already")
+    p.add_argument("run", type=Path, help="run folder of the network")
+    p.add_argument("paths", nargs="+", metavar="PATH", help="files or folders; with --ray, s3:// and gs:// URIs too")
+    p.add_argument("--as-is", action="store_true", help="treat each picture as a face that has already been cut out")
     output = p.add_mutually_exclusive_group()
     output.add_argument(
-        "--csv", type=Path, metavar="FILE", help="write the table here instead of printing it; given again, go on in it"
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="write the table to this file instead of printing it; a table that is there is continued",
     )
-    output.add_argument("--jsonl", type=Path, metavar="FILE", help="the same as JSON lines")
+    output.add_argument("--jsonl", type=Path, metavar="FILE", help="likewise, but as JSON lines")
     output.add_argument(
         "--out",
         metavar="FOLDER",
-        help="of --ray: where to write Parquet files, or on S3 or GCS; given again, go on in it",
+        help="with --ray, folder for Parquet files, here or on S3 or GCS; verdicts that are there are continued",
     )
     p.add_argument(
         "--ray",
         nargs="?",
         const="local",
         metavar="ADDRESS",
-        help="judge on the cores of a Ray cluster; without ADDRESS, of this machine",
+        help="judge on all cores of the Ray cluster at ADDRESS, or of this machine if it is left out",
     )
     p.set_defaults(command=predicted)
 
-    p = commands.add_parser("clean", help=f"delete what is kept to save time, in {cache.folder()}")
+    p = commands.add_parser("clean", help=f"delete the cache, {cache.folder()}")
     p.set_defaults(command=cache.clean)
     return top
 
@@ -316,7 +346,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print(
-            "interrupted; `tune` and `predict` to a file go on when started again, `fit` with --resume", file=sys.stderr
+            "interrupted; start `tune`, or `predict` to a file, again to continue it, and `fit` with --resume",
+            file=sys.stderr,
         )
         return 130
 

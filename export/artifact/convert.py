@@ -93,7 +93,7 @@ def check_replaceable(out: Path) -> None:
             described = {}
         others = sorted(path.name for path in out.iterdir() if path.name not in {*described, detector.DETECTOR})
         if others:
-            raise run.RunError(f"{out} holds {others[0]}, which is no earlier conversion's; choose another --out.")
+            raise run.RunError(f"{out} holds {others[0]}, which no earlier conversion wrote; choose another --out.")
     elif out.exists():
         raise run.RunError(f"{out} is a file; choose another --out.")
 

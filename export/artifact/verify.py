@@ -82,7 +82,7 @@ def judge(model: Path, files: list[Path]) -> Iterator[float]:
     """
     chromium = shutil.which("chromium")
     if not chromium:
-        raise VerifyError("Chromium is not there; install the package chromium.")
+        raise VerifyError("There is no Chromium; install the package chromium.")
     with serve(model, files) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM.split())
         page = browser.new_page()

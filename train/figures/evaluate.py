@@ -162,7 +162,10 @@ def kept_figures(out: Path, validation: str) -> dict:
     if figures.get("chosen_on") == validation:
         return figures
     for name in (*figures.get("splits", {}), *figures.get("extra", {})):
-        print(f"{out}: figures of {name} go, since their threshold came from other validation images", file=sys.stderr)
+        print(
+            f"{out}: figures of {name} are deleted, since their threshold came from other validation images",
+            file=sys.stderr,
+        )
         (out / f"scores-{name}.csv").unlink(missing_ok=True)
         for plot in ("confusion", "reliability"):
             (out / run.PLOTS / f"{plot}-{name}.png").unlink(missing_ok=True)

@@ -147,7 +147,7 @@ def finished_rows(path: Path, is_csv: bool, model: str) -> list[dict]:
         if is_ours and int(row["face"] or 1) >= int(row["faces"] or 1):  # The photo's last.
             count, end = len(found), stop
     if not is_ours:
-        raise run.RunError(f"{path} holds something else than verdicts of {model}; name another file.")
+        raise run.RunError(f"{path} holds something other than verdicts of {model}; name another file.")
     os.truncate(path, end)
     return found[:count]
 

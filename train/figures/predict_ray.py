@@ -111,7 +111,7 @@ def finished(system: fs.FileSystem, folder: str, model: str) -> set[str]:
     except pa.ArrowException:
         is_ours = False
     if not is_ours:
-        raise run.RunError(f"{folder} holds something else than verdicts of {model}; name another folder.")
+        raise run.RunError(f"{folder} holds something other than verdicts of {model}; name another folder.")
     return set(found["file"].to_pylist())
 
 

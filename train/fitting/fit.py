@@ -89,7 +89,7 @@ def options_of(args: argparse.Namespace) -> Options:
     before = run.read_json(out, run.CONFIG)
     if not args.resume:
         if (out / run.HISTORY).exists():
-            raise run.RunError(f"{out} already holds a training: pass --resume, or another --out.")
+            raise run.RunError(f"{out} already holds a training run; pass --resume, or another --out.")
         if (out / run.MODEL).exists():
             raise run.RunError(f"{out} already holds a network, {before.get('model', 'unknown')}; pass another --out.")
         given.setdefault("epochs", HEAD_EPOCHS if args.model in models.BACKBONES else EPOCHS)
@@ -291,7 +291,7 @@ def check_fine_tuning(args: argparse.Namespace) -> None:
     """
     for option in ("fine_tune_epochs", "fine_tune_rate"):
         if getattr(args, option) is not None and not args.unfreeze and not args.resume:
-            raise run.RunError(f"--{option.replace('_', '-')} is of --unfreeze; pass that too.")
+            raise run.RunError(f"--{option.replace('_', '-')} belongs to --unfreeze; pass that too.")
 
 
 def check_crop(crop: int, model: keras.Model, learner: keras.Model) -> None:
@@ -462,7 +462,7 @@ def train_epochs(
         log = learner.fit(training(epoch), validation_data=validation, initial_epoch=epoch, epochs=epoch + 1).history
         row = {"epoch": epoch + 1} | {name: values[0] for name, values in log.items()}
         if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
-            raise run.RunError(f"The loss is no number any more in epoch {epoch + 1}. {DIVERGED}")
+            raise run.RunError(f"The loss is no longer a number in epoch {epoch + 1}. {DIVERGED}")
 
         # The checkpoint comes before the history's row, and the old one goes after it: killed anywhere
         # between, the last row's checkpoint is there.

@@ -185,7 +185,7 @@ def check(photos: list[Photo], splits: tuple[str, ...] = (), allow_duplicates: b
         first: dict[str, Photo] = {}
         pairs = [(first.setdefault(photo.sha256, photo), photo) for photo in readable]
         if pairs := [(one, other) for one, other in pairs if of_photo(one) != of_photo(other)]:
-            message = f"{len(pairs)} images stand {what}, so {harm}:\n{named(pairs)}"
+            message = f"{len(pairs)} images are {what}, so {harm}:\n{named(pairs)}"
             if not allow_duplicates:
                 raise DataError(f"{message}\nRemove them, or pass --allow-duplicates.")
             _warn(message)
@@ -388,7 +388,9 @@ def check_source(folder: Path) -> list[Photo]:
         paths, left_out = images(folder)
         below = {part.lower() for path in paths for part in path.relative_to(folder).parts[:-1]} & {*CLASS_NAMES}
         if below:
-            raise DataError(f"{folder}: {' and '.join(sorted(below))} stand deeper inside; pass their parent.")
+            raise DataError(
+                f"{folder}: {' and '.join(sorted(below))} are nested deeper; pass the folder that they are in."
+            )
         if left_out:
             print(f"left out of {folder}: {listed(left_out)}", file=sys.stderr)
         label = CLASS_NAMES.index("fake" if folder.resolve().name.lower() == "fake" else "real")

@@ -135,7 +135,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _what_is_there(root: Path) -> str:
-    """A sentence on the folders that hold files, for whoever passed something else than a dataset."""
+    """A sentence on the folders that hold files, for whoever passed something other than a dataset."""
     found = []
     for parent, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -151,10 +151,10 @@ def _what_is_there(root: Path) -> str:
 def _unpack(archive: Path) -> Path:
     ending = next((ending for ending in ARCHIVES[::-1] if archive.name.lower().endswith(ending)), None)
     if ending is None:
-        raise DataError(f"{archive} is no folder and none of {', '.join(ARCHIVES)}.")
+        raise DataError(f"{archive} is neither a folder nor one of {', '.join(ARCHIVES)}.")
     target = archive.with_name(archive.name[: -len(ending)])
     if target.is_dir():
-        print(f"{archive} is not unpacked again: {target} is there")
+        print(f"{archive} was unpacked before, to {target}")
         return target
     partial = target.with_name(target.name + ".partial")
     try:
@@ -171,7 +171,7 @@ def _unpack(archive: Path) -> Path:
         shutil.rmtree(partial, ignore_errors=True)
         with archive.open("rb") as file:
             page = file.read(200).lstrip().lower().startswith((b"<!doctype", b"<html"))
-        why = "is a web page, not an archive" if page else f"is damaged, cut off or no {ending} file ({error})"
+        why = "is a web page, not an archive" if page else f"is damaged, cut off or not a {ending} file ({error})"
         raise DataError(f"{archive} {why}; download it again.") from error
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)

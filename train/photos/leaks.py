@@ -37,7 +37,7 @@ def check(folder: Path, photos: list[data.Photo], allow_duplicates: bool = False
     """
     learnt = _read(folder)
     if learnt is None:
-        print(f"{folder} has no {LEARNT}: whether it was trained on these images can't be seen", file=sys.stderr)
+        print(f"{folder} has no {LEARNT}, so it is unknown whether it was trained on these images", file=sys.stderr)
         return
     own = [photo for photo in photos if photo.sha256 in learnt]
     if own:
