@@ -418,9 +418,9 @@ def _cut(pixels: np.ndarray, square: tuple[tuple[float, float], tuple[float, flo
     down = (y + s * v + t * u - top) / block - 0.5
     column, row = np.floor(across).astype(np.int32), np.floor(down).astype(np.int32)
     across, down = across - column, down - row
-    packed = np.zeros((count * count, 4), np.uint8)  # A pixel is fetched at once, and each channel computed alone.
-    packed[:, :3] = region.reshape(-1, 3)
-    packed = packed.view(np.uint32)[:, 0]
+    padded = np.zeros((count * count, 4), np.uint8)  # A pixel is fetched at once, and each channel computed alone.
+    padded[:, :3] = region.reshape(-1, 3)
+    packed = padded.view(np.uint32)[:, 0]
 
     def channels(at: np.ndarray) -> np.ndarray:
         return np.moveaxis(packed.take(at)[..., None].view(np.uint8), -1, 0)[:3].astype(float, order="C")
