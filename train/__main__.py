@@ -281,7 +281,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="DIR",
-        help="folder of more images to choose the threshold on, with fake/, real/ or both; none of them may be measured",
+        help="folder of more images to choose the threshold on, with fake/, real/ or both; none may be measured too",
     )
     p.add_argument("--as-is", action="store_true", help="judge the images as they are, without looking for faces")
     p.add_argument(
