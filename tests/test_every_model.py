@@ -186,6 +186,7 @@ def test_a_teacher_of_crops_answers_those_that_its_pupil_sees(backbone_weights, 
     [
         (("custom", "--crop", 100), "custom takes whole photos; --crop is for networks that pool over any size."),
         (("residual", "--filters", 3, 5), "residual has no filters to choose; only custom does."),
+        (("custom", "--start", "runs/r"), "--start is for residual and xception_tuned, which have layers in common."),
         (("residual", "--crop", 300), "--crop 300 is larger than the photos, which residual takes at 256 pixels."),
         (("xception_tuned", "--crop", 4), "--crop 4 is too small for xception_tuned's layers"),
         (("custom", "--schedule", "cosine", "--epochs", 2, "--warmup", 2), "--warmup 2 leaves none of 2 epochs"),

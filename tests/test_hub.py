@@ -621,9 +621,10 @@ def test_a_pupil_of_a_pulled_network_names_it_as_its_base_model(published, hub, 
     assert command("pull", "--repo", "someone/tiny", "--out", tmp_path / "pulled")[0] == 0
     pulled = run.read_json(tmp_path / "pulled", "detector.json")
     assert card.metadata(pulled).base_model is None
-    teacher = fit.taught_by(tmp_path / "pulled", run.load_model(tmp_path / "pulled"))
-    pupil = pulled | {"provenance": pulled["provenance"] | {"teacher": teacher}}
-    assert card.metadata(pupil).base_model == ["someone/tiny"]
+    teacher = fit.describe(tmp_path / "pulled", run.load_model(tmp_path / "pulled"))
+    for key in ("teacher", "start"):
+        pupil = pulled | {"provenance": pulled["provenance"] | {key: teacher}}
+        assert card.metadata(pupil).base_model == ["someone/tiny"]
 
 
 def test_the_card_tells_where_a_network_comes_from_and_asserts_no_source():
@@ -635,5 +636,7 @@ def test_the_card_tells_where_a_network_comes_from_and_asserts_no_source():
     assert "joins 2 networks" in told and "`x.weights.h5`" in told
     assert "answers of another network, `xception_tuned`" in told
     assert card.origin(members[1]) == ""
+    shared = {"model": "xception_tuned", "weights": "ef" * 8}
+    assert "It started from layers of another network, `xception_tuned`" in card.origin({"start": shared})
     assert "Where the images of `ours` are from, and under which licence, is not stated." in card.sources(dataset)
     assert card.sources(dataset | {"sources": {"ours": "Own photos, CC0."}}) == "`ours`: Own photos, CC0."

@@ -72,17 +72,17 @@ def test_one_step_of_adam_on_the_last_layer_moves_the_logit_a_little():
     assert 0.002 < step < 0.005
 
 
-def test_a_pupil_starts_from_its_teachers_layers():
+def test_a_network_starts_from_the_layers_that_it_shares():
     keras.utils.set_random_seed(0)
-    teacher, pupil = models.xception_tuned(None), models.residual(None)
-    own = {name: models.part(pupil, models.BODY).get_layer(name).get_weights() for name in ("standardize", "p_real")}
-    models.inherit(pupil, teacher)
+    large, small = models.xception_tuned(None), models.residual(None)
+    own = {name: models.part(small, models.BODY).get_layer(name).get_weights() for name in ("standardize", "p_real")}
+    models.inherit(small, large)
     crop = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype("float32")
     maps = [
         keras.Model(body.input, body.get_layer("block4_pool").output)(crop)
-        for body in (models.part(teacher, models.BODY), models.part(pupil, models.BODY))
+        for body in (models.part(large, models.BODY), models.part(small, models.BODY))
     ]
     np.testing.assert_array_equal(*map(np.asarray, maps))
     for name, weights in own.items():
-        for before, after in zip(weights, models.part(pupil, models.BODY).get_layer(name).get_weights()):
+        for before, after in zip(weights, models.part(small, models.BODY).get_layer(name).get_weights()):
             np.testing.assert_array_equal(before, after)

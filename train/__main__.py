@@ -175,6 +175,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--clip-norm", type=rate, help="largest norm that each weight tensor's gradient may have")
     p.add_argument("--label-smoothing", type=share, metavar="SHARE", help="how far to move the labels towards 0.5")
     p.add_argument("--teacher", type=Path, metavar="RUN", help="learn this run's P(real) instead of the labels")
+    p.add_argument("--start", type=Path, metavar="RUN", help="start from those of this run's layers that the model has")
     p.add_argument("--no-flip", dest="flip", action="store_const", const=False, help="train without mirror images")
     p.add_argument(
         "--zoom",

@@ -47,7 +47,8 @@ def metadata(info: dict) -> ModelCardData:
     """What the Hub reads, with the figures of each evaluated split as model-index results."""
     names = info["provenance"]["dataset"]["names"]
     origins = [info["provenance"], *info["provenance"].get("members", [])]
-    base = {repo: None for origin in origins if (repo := (origin.get("teacher") or {}).get("hub"))}
+    sources = [origin.get(key) for origin in origins for key in ("start", "teacher")]
+    base = {source["hub"]: None for source in sources if isinstance(source, dict) and "hub" in source}
     results = []
     for split, of_split in ordered(info["metrics"]):
         at = of_split["at_threshold"]
@@ -208,6 +209,8 @@ def origin(provenance: dict) -> str:
     start, teacher = provenance.get("start"), provenance.get("teacher")
     if start == "imagenet":
         lines.append("It started from weights that Keras' authors trained on ImageNet.")
+    elif start and "model" in start:
+        lines.append(f"It started from layers of another network, `{start['model']}` (weights `{start['weights']}`).")
     elif start:
         lines.append(f"It started from the weights in `{start['file']}` (sha256 `{start['sha256']}`).")
     if teacher:

@@ -170,6 +170,8 @@ def start(config: dict) -> str:
         return ""
     if origin == "imagenet":
         return " It started from Keras' ImageNet weights."
+    if "model" in origin:
+        return f" It started from layers of {origin['model']} (weights {origin['weights']})."
     return f" It started from the weights in {origin['file']} (SHA-256 {origin['sha256'][:16]}...)."
 
 

@@ -120,8 +120,10 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
 
     With ``args.teacher``, the labels are that run's P(real) in place of 0 and 1 (knowledge distillation, Hinton et al.,
     2015): of the very crop that its pupil sees, degraded as it is, where both take crops (Beyer et al., "Knowledge
-    distillation: A good teacher is patient and consistent", 2022, arXiv:2106.05237); else of each training photo. Those
-    of its teacher's layers that it has too, it starts from (as DistilBERT does; Sanh et al., 2019, arXiv:1910.01108).
+    distillation: A good teacher is patient and consistent", 2022, arXiv:2106.05237); else of each training photo.
+
+    With ``args.start``, it starts from those of that run's layers that it has too (as DistilBERT does; Sanh et al.,
+    2019, arXiv:1910.01108).
 
     Returns:
         The photos of validation and, if there is one, of the test split, for `evaluate.measure`.
@@ -145,7 +147,8 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
     frozen = args.model in models.BACKBONES
     settings = {key: getattr(args, key) for key in NETWORK if getattr(args, key) is not None}
     check_options(args, settings)
-    model = build(args.model, args.backbone_weights, settings)
+    start = run.load_model(args.start) if args.start else None
+    model = models.build(args.model, None) if start else build(args.model, args.backbone_weights, settings)
     learner = models.part(model, models.HEAD, models.BODY)
     if args.crop:
         check_crop(args.crop, model, learner)
@@ -159,16 +162,17 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
     photos = training + [photo for photo in photos if photo.split != "train"]
     validation = [photo for photo in photos if photo.split == "valid"]
     measured = [photo for photo in photos if photo.split != "train"]
-    if args.teacher:
-        leaks.check(args.teacher, measured, args.allow_duplicates)
+    learnt_from = [folder for folder in (args.teacher, args.start) if folder]
+    for folder in learnt_from:
+        leaks.check(folder, measured, args.allow_duplicates)
     teacher = run.load_model(args.teacher) if args.teacher else None
     config = {
         "model": args.model,
         "options": dataclasses.asdict(options),
         "input_size": models.input_size(model),
         "backbone": features.weights_hash(model.get_layer(models.BACKBONE)) if frozen else None,
-        "start": start_of(args.model, args.backbone_weights),
-        "teacher": teacher and taught_by(args.teacher, teacher),
+        "start": describe(args.start, start) if start else start_of(args.model, args.backbone_weights),
+        "teacher": teacher and describe(args.teacher, teacher),
         "dataset": {"names": names_of(args)} | data.fingerprint(photos),
         "versions": run.versions(),
     }
@@ -178,11 +182,11 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
         if changed:
             raise run.RunError(
                 f"{out} was begun with another {' and '.join(changed)}; resume it with the model, --data, --extra, "
-                "--teacher and --backbone-weights of then."
+                "--teacher, --start and --backbone-weights of then."
             )
     out.mkdir(parents=True, exist_ok=True)
     run.write_json(out / run.CONFIG, config)
-    leaks.keep(out, training, [args.teacher] if args.teacher else [])
+    leaks.keep(out, training, learnt_from)
     model.summary()
 
     read = data.cached_reader(photos) if args.cache else read_photo
@@ -217,8 +221,8 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
         )
     else:
         if args.model in models.TEXTURE_NETWORKS and not begun:
-            if teacher:
-                models.inherit(model, teacher)
+            if start:
+                models.inherit(model, start)
             start_linear(model, images(0).take(math.ceil(PROBE_IMAGES / args.batch_size)))
         train_epochs(learner, lessons, validation_images, steps, out, args)
     if args.unfreeze:
@@ -234,10 +238,10 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
     return measured
 
 
-def taught_by(folder: Path, teacher: keras.Model) -> dict[str, str]:
-    """A teacher for the record: its network, its weights, and its repository if it was pulled from the Hub."""
+def describe(folder: Path, model: keras.Model) -> dict[str, str]:
+    """A run for the record of another: its network, its weights, and its repository if it was pulled from the Hub."""
     repo = run.read_json(folder, "detector.json").get("hub")
-    return {"model": teacher.name, "weights": features.weights_hash(teacher)} | ({"hub": repo} if repo else {})
+    return {"model": model.name, "weights": features.weights_hash(model)} | ({"hub": repo} if repo else {})
 
 
 def names_of(args: argparse.Namespace) -> list[str]:
@@ -257,6 +261,10 @@ def check_options(args: argparse.Namespace, settings: dict) -> None:
         raise run.RunError(f"{args.model} has no {' or '.join(settings)} to choose; only custom does.")
     if args.backbone_weights and args.model in models.FROM_SCRATCH:
         raise run.RunError(f"{args.model} starts from random weights; it takes no --backbone-weights.")
+    if args.start and args.model not in models.TEXTURE_NETWORKS:
+        raise run.RunError(f"--start is for {' and '.join(models.TEXTURE_NETWORKS)}, which have layers in common.")
+    if args.start and args.backbone_weights:
+        raise run.RunError("--start and --backbone-weights are two starts; leave out one.")
     if args.unfreeze and not frozen:
         raise run.RunError(f"{args.model} has no frozen backbone; --unfreeze is for {', '.join(models.BACKBONES)}.")
     if frozen and not args.unfreeze and (args.zoom or args.degrade):

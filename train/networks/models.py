@@ -151,22 +151,22 @@ def set_start(model: keras.Model, mean: np.ndarray, variance: np.ndarray, kernel
     body.get_layer(P_REAL).set_weights([np.reshape(kernel, (-1, 1)) * len(mean) ** 0.5, np.reshape(bias, (1,))])
 
 
-def inherit(pupil: keras.Model, teacher: keras.Model) -> None:
-    """Give the pupil's BODY the weights of those of its teacher's layers that it has too, by name and shapes.
+def inherit(model: keras.Model, other: keras.Model) -> None:
+    """Give a network's BODY the weights of those of another's layers that it has too, by name and shapes.
 
     Args:
-        pupil: changed in place, but for its last layers, which stand on other features than the teacher's.
-        teacher: of the same family; another has no such layers.
+        model: changed in place, but for its last layers, which stand on other features than the other's.
+        other: of the same family; else it has no such layers.
     """
 
     def key(layer: layers.Layer) -> tuple:
         # Keras numbers layers without a name of their own; Xception has one such convolution of each shape.
         return re.sub(r"_\d+$", "", layer.name), *(tuple(weight.shape) for weight in layer.weights)
 
-    of_teacher = {key(layer): layer.get_weights() for layer in part(teacher, BODY).layers}
-    for layer in part(pupil, BODY).layers:
-        if layer.name not in (STANDARDIZE, P_REAL) and key(layer) in of_teacher:
-            layer.set_weights(of_teacher[key(layer)])
+    of_other = {key(layer): layer.get_weights() for layer in part(other, BODY).layers}
+    for layer in part(model, BODY).layers:
+        if layer.name not in (STANDARDIZE, P_REAL) and key(layer) in of_other:
+            layer.set_weights(of_other[key(layer)])
 
 
 def _of_any_crop(crop: keras.KerasTensor, maps: keras.KerasTensor, dropout: float, name: str) -> keras.Model:
