@@ -1,20 +1,26 @@
 """Finding, checking and feeding a dataset."""
 
 import collections
+import contextlib
 import dataclasses
 import io
 import json
 import os
 import shutil
+import subprocess
+import time
 
+import keras
 import numpy as np
+import psutil
 import pytest
-from conftest import draw, encode, write_dataset
+from conftest import draw, encode, train_command, write_dataset
 from PIL import Image
 
 from train import __main__
 from train.chain.read import read_photo
 from train.photos import data
+from train.spec import RESIZE
 
 
 def test_unreadable_files_are_listed_skipped_and_counted(tmp_path, capsys):
@@ -209,16 +215,53 @@ def test_the_fingerprint_follows_content_and_label_alone(tmp_path):
 
 
 def images_of(batches):
-    return np.concatenate([pixels.numpy() for pixels, _ in batches])
+    return np.concatenate([pixels for pixels, _ in batches])
 
 
 def test_validation_is_fed_in_order_and_unchanged(tmp_path):
     photos = data.list_photos(write_dataset(tmp_path, {"valid": 4}, size=32) / "valid", "valid")
     (pixels, labels), *_ = data.batches(photos, batch_size=100)
-    assert labels.numpy()[:, 0].tolist() == [photo.label for photo in photos]
+    assert labels[:, 0].tolist() == [photo.label for photo in photos]
     expected = np.stack([read_photo(photo.path) for photo in photos])
     # 32 to 224 pixels, half-pixel centres: every seventh output pixel sits on the middle of an input pixel.
-    np.testing.assert_allclose(pixels.numpy()[:, 3::7, 3::7], expected, atol=1e-3)
+    np.testing.assert_allclose(pixels[:, 3::7, 3::7], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(("shape", "size"), [((64, 64), 224), ((256, 256), 224), ((300, 200), 256), ((1, 5), 8)])
+def test_resizing_is_that_of_the_networks(shape, size):
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    expected = np.asarray(keras.layers.Resizing(size, size, interpolation=RESIZE)(pixels.astype("float32")))
+    np.testing.assert_allclose(data.resized(pixels, size), expected, atol=1e-3)
+    window = data.resized(pixels, size, slice(1, 6), slice(3, 8))
+    np.testing.assert_array_equal(window, data.resized(pixels, size)[1:6, 3:8])
+
+
+def test_epochs_follow_one_another(dataset):
+    photos = data.list_photos(dataset / "train", "train")
+    several = images_of(data.batches(photos, 7, training_seed=(0, 3), epochs=2))
+    alone = [images_of(data.batches(photos, 7, training_seed=(0, epoch))) for epoch in (3, 4)]
+    np.testing.assert_array_equal(several, np.concatenate(alone))
+
+
+def test_worker_processes_feed_the_same(dataset):
+    photos = data.list_photos(dataset / "train", "train")
+    how = {"training_seed": (0, 0), "augmentation": data.Augmentation(zoom=0.2, crop=50, degrade=0.5), "epochs": 2}
+    with contextlib.closing(iter(data.batches(photos, 7, 64, workers=2, **how))) as batches:
+        pixels, labels = map(np.concatenate, zip(*batches))
+    same = list(data.batches(photos, 7, 64, **how))
+    np.testing.assert_array_equal(pixels, np.concatenate([some for some, _ in same]))
+    np.testing.assert_array_equal(labels, np.concatenate([some for _, some in same]))
+
+
+def test_no_worker_outlives_a_killed_training(dataset, tmp_path):
+    options = ("--data", dataset, "--out", tmp_path / "run", "--epochs", 50, "--batch-size", 8, "--workers", 1)
+    process = train_command("fit", "custom", *options, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "run/history.csv").exists() and process.poll() is None:
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.communicate()
+    assert children and not psutil.wait_procs(children, timeout=60)[1]
 
 
 def test_training_is_shuffled_and_flipped_by_seed_and_epoch(dataset):
@@ -247,7 +290,7 @@ def test_labels_follow_the_shuffled_images(dataset):
     photos = data.list_photos(dataset / "train", "train")
     plain = images_of(data.batches(photos, 7))
     for pixels, labels in data.batches(photos, 7, training_seed=(3, 1)):
-        for image, label in zip(pixels.numpy(), labels.numpy()):
+        for image, label in zip(pixels, labels):
             found = [np.isclose(plain, view, atol=1e-3).all((1, 2, 3)) for view in (image, image[:, ::-1])]
             assert photos[int(np.argmax(found[0] | found[1]))].label == label[0]
 
@@ -305,18 +348,77 @@ def test_other_labels_follow_the_images_too(dataset):
     assert got == soft[data.draw(photos, np.random.default_rng((0, 0))), 0].tolist()
 
 
-def test_the_cache_says_its_size_and_changes_nothing(dataset, capsys):
-    photos = data.load_checked(dataset, ("valid",))
-    read = data.cached_reader(photos)
-    assert "caching 8 decoded images: 0.00 GB" in capsys.readouterr().out
-    assert read is not read_photo and read(photos[0].path).dtype == np.uint8
-    np.testing.assert_array_equal(images_of(data.batches(photos, 3)), images_of(data.batches(photos, 3, read=read)))
+@pytest.fixture
+def mixed(tmp_path, monkeypatch):
+    """Photos of several sizes, one of them turned and one stored twice, and an empty cache."""
+    monkeypatch.setenv("DEEPFACEDETECT_CACHE", str(tmp_path / "cache"))
+    root = write_dataset(tmp_path / "set", {"train": 3})
+    (root / "train/real/small.png").write_bytes(encode(draw(30, 20, 90), "PNG"))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (root / "train/real/turned.jpg").write_bytes(encode(draw(50, 40, 91), "JPEG", quality=75, exif=exif))
+    shutil.copy(root / "train/real/000.jpg", root / "train/real/copy.jpg")
+    return data.scan(data.list_photos(root / "train", "train"))
 
 
-def test_images_that_do_not_fit_are_not_cached(dataset, capsys, monkeypatch):
-    monkeypatch.setattr(data.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 1000}))
-    assert data.cached_reader(data.load_checked(dataset, ("valid",))) is read_photo
-    assert "not cached" in capsys.readouterr().out
+def test_decoded_images_say_their_size_and_change_nothing(mixed, capsys):
+    read = data.cached_reader(mixed)
+    need = 3 * (6 * 64 * 64 + 30 * 20 + 50 * 40)
+    assert f"decoding 8 images into {data.cache.folder()}/pixels-" in capsys.readouterr().out
+    assert sum(file.stat().st_size for file in read.files) == need
+    for photo in mixed:
+        np.testing.assert_array_equal(read(photo.path), read_photo(photo.path))
+    np.testing.assert_array_equal(images_of(data.batches(mixed, 3)), images_of(data.batches(mixed, 3, read=read)))
+    with contextlib.closing(iter(data.batches(mixed, 3, read=read, training_seed=(0, 0), workers=1))) as batches:
+        fed = images_of(batches)
+    np.testing.assert_array_equal(fed, images_of(data.batches(mixed, 3, training_seed=(0, 0))))
+
+
+def test_images_are_decoded_once_whatever_they_are_called(mixed, tmp_path, monkeypatch, capsys):
+    first = data.cached_reader(mixed)
+    capsys.readouterr()
+    monkeypatch.setattr(data, "read_photo", None)
+    (tmp_path / "set").rename(tmp_path / "moved")
+    moved = [dataclasses.replace(photo, path=photo.path.replace("/set/", "/moved/")) for photo in mixed]
+    again = data.cached_reader(moved)
+    assert capsys.readouterr().out == ""
+    for photo, other in zip(mixed, moved):
+        np.testing.assert_array_equal(first(photo.path), again(other.path))
+
+
+def test_decoding_that_was_interrupted_goes_on(mixed, monkeypatch):
+    decoded = []
+
+    def interrupted(content):
+        if len(decoded) == 4:
+            raise KeyboardInterrupt
+        decoded.append(content)
+        return read_photo(content)
+
+    monkeypatch.setattr(data, "read_photo", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        data.cached_reader(mixed)
+    kept = {*data.cache.folder().rglob("*.pixels")}
+    assert kept and not list(data.cache.folder().rglob("*.partial"))
+    before = {path: path.stat().st_mtime_ns for path in kept}
+    monkeypatch.setattr(data, "read_photo", read_photo)
+    read = data.cached_reader(mixed)
+    assert kept < {*read.files} and before == {path: path.stat().st_mtime_ns for path in kept}
+    for photo in mixed:
+        np.testing.assert_array_equal(read(photo.path), read_photo(photo.path))
+
+
+def test_a_photo_that_changes_meanwhile_is_refused(mixed):
+    shutil.copy(mixed[0].path, mixed[1].path)
+    with pytest.raises(data.DataError, match=f"{mixed[1].path} was changed while it was being read"):
+        data.cached_reader(mixed)
+
+
+def test_images_that_the_disk_has_no_room_for_are_not_decoded(mixed, capsys, monkeypatch):
+    monkeypatch.setattr(data.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
+    assert data.cached_reader(mixed) is read_photo
+    assert "not cached: the images take 0.00 GB decoded" in capsys.readouterr().out
+    assert not list(data.cache.folder().rglob("*.pixels"))
 
 
 def test_another_source_may_have_one_class_or_none(tmp_path, dataset):

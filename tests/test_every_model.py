@@ -139,10 +139,22 @@ def test_the_start_is_the_regression_of_standardized_features(backbone_weights, 
     np.testing.assert_allclose(inference.p_real(model, photos), expected[:, 1], atol=1e-3)
 
 
-def test_a_pupil_learns_its_teachers_answers_on_crops(trained, backbone_weights, dataset, tmp_path):
+@pytest.fixture
+def teacher(trained, dataset, tmp_path):
+    """The small run, its threshold moved so that it takes half of the training images for real."""
+    copy = shutil.copytree(trained, tmp_path / "teacher", ignore=shutil.ignore_patterns("checkpoints"))
+    model = run.load_model(copy)
+    answers = features.compute(model, data.load_checked(dataset, ("train",))).mean(axis=(1, 2))
+    kernel, bias = model.get_layer(models.P_REAL).get_weights()
+    model.get_layer(models.P_REAL).set_weights([kernel, bias - np.median(logit(answers))])
+    run.save_model(model, copy / run.MODEL)
+    return copy
+
+
+def test_a_pupil_learns_its_teachers_answers_on_crops(teacher, backbone_weights, dataset, tmp_path):
     options = ("--data", dataset, "--epochs", 2, "--batch-size", 12, "--crop", 224, "--schedule", "cosine")
     options += ("--backbone-weights", backbone_weights, "--learning-rate", 1e-5)
-    finish(train_command("fit", "residual", *options, "--out", tmp_path / "pupil", "--teacher", trained))
+    finish(train_command("fit", "residual", *options, "--out", tmp_path / "pupil", "--teacher", teacher))
     pupil = run.read_json(tmp_path / "pupil", "config.json")
     assert pupil["teacher"]["model"] == "custom" and pupil["options"]["crop"] == 224
     finish(train_command("fit", "residual", *options, "--out", tmp_path / "alone"))
@@ -168,7 +180,7 @@ def test_a_teacher_of_crops_answers_those_that_its_pupil_sees(backbone_weights, 
     lessons = []
 
     def stop(learner, images, *args):
-        lessons.extend(images(0))
+        lessons.extend(images(0, 1))
         raise run.RunError("seen enough")
 
     monkeypatch.setattr(fit, "train_epochs", stop)
@@ -257,8 +269,8 @@ def test_a_head_learns_from_both_views_or_from_the_photo_alone():
     labels = np.arange(40, dtype="float32")[:, None]
 
     def signs(**options):
-        fed = [(x.numpy(), y.numpy()) for x, y in features.batches(views, labels, 7, (0, 1), **options)]
-        x, y = (np.concatenate(column)[:, 0] for column in zip(*fed))
+        fed = zip(*features.batches(views, labels, 7, (0, 1), **options))
+        x, y = (np.concatenate(column)[:, 0] for column in fed)
         assert y.tolist() != sorted(y) and np.array_equal(abs(x), y)
         return np.sign(x[y > 0])
 

@@ -57,6 +57,13 @@ def count(text: str) -> int:
     return number
 
 
+def whole(text: str) -> int:
+    """Parse a whole number from 0 on."""
+    if (number := int(text)) < 0:
+        raise ValueError
+    return number
+
+
 def share(text: str) -> float:
     """Parse a number from 0 to 1."""
     if not 0 <= (number := float(text)) <= 1:
@@ -229,7 +236,13 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="continue after the last finished epoch, with the options that the run was started with",
     )
-    p.add_argument("--cache", action="store_true", help="keep the decoded images in memory")
+    p.add_argument(
+        "--workers",
+        type=whole,
+        metavar="N",
+        help="processes that read the images; 0 reads them in threads (default: one less than cores, from 4 cores on)",
+    )
+    p.add_argument("--cache", action="store_true", help="decode the images once, into files that later runs share")
     add_data_options(p)
     p.set_defaults(command=measured(fit.fit))
 

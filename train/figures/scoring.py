@@ -7,14 +7,12 @@ from typing import Any, TypeVar
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from train.chain.read import read_photo
 from train.chain.verdict import face_views
 from train.figures.conditions import CONDITIONS, FILES, SIZES, Condition, as_it_is, of_size
 from train.networks import inference, models
 from train.photos import data
-from train.spec import RESIZE
 
 GRID_SIZE = 512  # Largest of SIZES that an image of 256 pixels is enlarged to.
 READERS = 2  # Threads that decode and look for faces while the network computes.
@@ -74,7 +72,7 @@ def judge(model: keras.Model, items: Iterable[Item], look: Callable[[Item], Look
 
     def resized(item: Item) -> Looked:
         kept, views = look(item)
-        return kept, [tf.image.resize(view, (size, size), RESIZE).numpy() for view in views]
+        return kept, [data.resized(view, size) for view in views]
 
     pool = ThreadPoolExecutor(READERS)
     try:

@@ -9,13 +9,16 @@ does. The second trains a head on features computed once; the third learns anoth
 """
 
 import argparse
+import contextlib
 import dataclasses
 import functools
+import itertools
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import grain
 import keras
 import numpy as np
 import tensorflow as tf
@@ -189,7 +192,7 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
     leaks.keep(out, training, learnt_from)
     model.summary()
 
-    read = data.cached_reader(photos) if args.cache else read_photo
+    read = data.cached_reader([*training, *validation]) if args.cache else read_photo
     size = models.input_size(model)
     augmentation = data.Augmentation(args.flip, args.zoom, args.crop, args.degrade)
     labels, answer = data.labels_of(training), None
@@ -198,24 +201,28 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
     elif teacher:  # Both views of a photo show the same face: their mean is the better answer.
         labels = features.compute(teacher, training).mean(axis=1)
 
-    def images(epoch: int) -> tf.data.Dataset:
-        return data.batches(training, args.batch_size, size, read, (args.seed, epoch), augmentation, labels=labels)
+    def images(epoch: int, epochs: int) -> grain.IterDataset:
+        seed, workers = (args.seed, epoch), data.best_workers() if args.workers is None else args.workers
+        return data.batches(training, args.batch_size, size, read, seed, augmentation, labels, epochs, workers)
 
-    def lessons(epoch: int) -> tf.data.Dataset:
+    def lessons(epoch: int, epochs: int) -> grain.IterDataset:
         if not answer:
-            return images(epoch)
-        return images(epoch).map(lambda crops, _: (crops, answer(crops, training=False))).prefetch(tf.data.AUTOTUNE)
+            return images(epoch, epochs)
+        taught = images(epoch, epochs).map(lambda batch: (batch[0], answer.predict_on_batch(batch[0])))
+        return grain.experimental.ThreadPrefetchIterDataset(taught, prefetch_buffer_size=1)
 
-    steps = math.ceil(data.epoch_size(training) / args.batch_size)
+    steps = data.steps(data.epoch_size(training), args.batch_size), data.steps(len(validation), inference.BATCH)
     validation_images = data.batches(validation, inference.BATCH, size, read)
     if frozen:
         extractor = features.extractor(model)
         of_training, of_validation = features.compute(extractor, training), features.compute(extractor, validation)
         train_epochs(
             learner,
-            lambda epoch: features.batches(of_training, labels, args.batch_size, (args.seed, epoch), args.flip),
+            lambda epoch, epochs: features.batches(
+                of_training, labels, args.batch_size, (args.seed, epoch), args.flip, epochs
+            ),
             features.batches(of_validation, data.labels_of(validation), inference.BATCH),
-            steps,
+            (data.steps(len(training), args.batch_size), steps[1]),
             out,
             args,
         )
@@ -223,7 +230,8 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
         if args.model in models.TEXTURE_NETWORKS and not begun:
             if start:
                 models.inherit(model, start)
-            start_linear(model, images(0).take(math.ceil(PROBE_IMAGES / args.batch_size)))
+            with contextlib.closing(iter(images(0, 1))) as shown:
+                start_linear(model, itertools.islice(shown, data.steps(PROBE_IMAGES, args.batch_size)))
         train_epochs(learner, lessons, validation_images, steps, out, args)
     if args.unfreeze:
         unfreeze(model, args.unfreeze)
@@ -328,7 +336,7 @@ def start_of(name: str, backbone_weights: Path | None) -> str | dict | None:
     return {"file": backbone_weights.name, "sha256": run.sha256(backbone_weights)}
 
 
-def start_linear(model: keras.Model, training: tf.data.Dataset) -> None:
+def start_linear(model: keras.Model, training: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
     """Standardize the features over training images and let a logistic regression of them be the last layer.
 
     Trained on from there, the features change less than from a random last layer, and serve new sources better
@@ -340,10 +348,7 @@ def start_linear(model: keras.Model, training: tf.data.Dataset) -> None:
             features of a sharpened or noisy picture lie so far out that they decide alone.
     """
     features = models.features_of(model)
-    seen = [
-        (features.predict_on_batch(pixels.numpy()), labels.numpy()[:, 0])
-        for pixels, labels in tqdm(training, "features")
-    ]
+    seen = [(features.predict_on_batch(pixels), labels[:, 0]) for pixels, labels in tqdm(training, "features")]
     of_images, labels = map(np.concatenate, zip(*seen))
     mean, variance = of_images.mean(axis=0), of_images.var(axis=0)
     standardized = (of_images - mean) / np.sqrt(variance + models.STANDARDIZE_EPSILON)
@@ -353,13 +358,13 @@ def start_linear(model: keras.Model, training: tf.data.Dataset) -> None:
     models.set_start(model, mean, variance, regression.coef_[0], regression.intercept_[0])
 
 
-def calibrate(model: keras.Model, validation: tf.data.Dataset) -> float:
+def calibrate(model: keras.Model, validation: grain.IterDataset) -> float:
     """Fit a temperature on batches of validation, make it part of ``model``'s last layer, and return it.
 
     Raises:
         run.RunError: the answers tell nothing, so that no temperature makes them probabilities.
     """
-    answers = [(labels.numpy()[:, 0], model.predict_on_batch(pixels.numpy())[:, 0]) for pixels, labels in validation]
+    answers = [(labels[:, 0], model.predict_on_batch(pixels)[:, 0]) for pixels, labels in validation]
     labels, p_real = map(np.concatenate, zip(*answers))
     try:
         temperature = fit_temperature(labels, p_real.astype(float))
@@ -423,9 +428,9 @@ class AUC(HardLabels, keras.metrics.AUC):
 
 def train_epochs(
     model: keras.Model,
-    training: Callable[[int], tf.data.Dataset],
-    validation: tf.data.Dataset,
-    steps: int,
+    training: Callable[[int, int], grain.IterDataset],
+    validation: grain.IterDataset,
+    steps: tuple[int, int],
     out: Path,
     args: argparse.Namespace,
     fine_tune: bool = False,
@@ -438,9 +443,9 @@ def train_epochs(
 
     Args:
         model: what learns: a frozen backbone's head, a body that takes crops, or the whole network.
-        training: the epoch's number (from 0) to its batches.
+        training: from an epoch's number (from 0) and how many follow from there, to all their batches.
         validation: batches.
-        steps: batches of an epoch.
+        steps: batches of an epoch and of validation.
         out: folder of the history and checkpoints; what is there is gone on from.
         args: the options of ``fit``.
         fine_tune: take the fine-tuning's epochs and learning rate.
@@ -457,7 +462,7 @@ def train_epochs(
         # A network of its own: the run's model stays free of the optimiser's state, which takes twice the weights'
         # space, of metrics that nobody but this module can load, and of a lower precision.
         learner = models.in_precision(model, args.precision)
-        rates = learning_rate(rate, epochs * steps, round(args.warmup * steps), args.schedule)
+        rates = learning_rate(rate, epochs * steps[0], round(args.warmup * steps[0]), args.schedule)
         learner.compile(
             optimizer=OPTIMIZERS[args.optimizer](rates, clipnorm=args.clip_norm),
             loss=keras.losses.BinaryCrossentropy(label_smoothing=args.label_smoothing),
@@ -465,23 +470,33 @@ def train_epochs(
             jit_compile=False,  # XLA's convolutions are slower than oneDNN's on CPUs.
         )
 
-    while len(history) < epochs and not stopped_early(history, args.patience):
-        epoch = len(history)
-        log = learner.fit(training(epoch), validation_data=validation, initial_epoch=epoch, epochs=epoch + 1).history
-        row = {"epoch": epoch + 1} | {name: values[0] for name, values in log.items()}
-        if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
-            raise run.RunError(f"The loss is no longer a number in epoch {epoch + 1}. {DIVERGED}")
+    # One stream over all epochs: the next one is read while this one is validated, and workers start once.
+    with contextlib.closing(iter(training(len(history), epochs - len(history)))) as stream:
+        while len(history) < epochs and not stopped_early(history, args.patience):
+            epoch = len(history)
+            log = learner.fit(
+                (batch for batch in itertools.islice(stream, steps[0])),
+                validation_data=validation,
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                steps_per_epoch=steps[0],
+                validation_steps=steps[1],
+                shuffle=False,
+            ).history
+            row = {"epoch": epoch + 1} | {name: values[0] for name, values in log.items()}
+            if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
+                raise run.RunError(f"The loss is no longer a number in epoch {epoch + 1}. {DIVERGED}")
 
-        # The checkpoint comes before the history's row, and the old one goes after it: killed anywhere
-        # between, the last row's checkpoint is there.
-        current = checkpoints / f"epoch-{epoch + 1:03d}.keras"
-        run.save_model(learner, current)
-        if best_epoch([*history, row]) == epoch + 1:
-            shutil.copy(current, checkpoints / "partial-best.keras")
-            (checkpoints / "partial-best.keras").replace(checkpoints / "best.keras")
-        history.append(row)
-        run.write_csv(out / run.HISTORY, history)
-        (checkpoints / f"epoch-{epoch:03d}.keras").unlink(missing_ok=True)
+            # The checkpoint comes before the history's row, and the old one goes after it: killed anywhere
+            # between, the last row's checkpoint is there.
+            current = checkpoints / f"epoch-{epoch + 1:03d}.keras"
+            run.save_model(learner, current)
+            if best_epoch([*history, row]) == epoch + 1:
+                shutil.copy(current, checkpoints / "partial-best.keras")
+                (checkpoints / "partial-best.keras").replace(checkpoints / "best.keras")
+            history.append(row)
+            run.write_csv(out / run.HISTORY, history)
+            (checkpoints / f"epoch-{epoch:03d}.keras").unlink(missing_ok=True)
 
     best = keras.saving.load_model(checkpoints / "best.keras", compile=False)
     model.set_weights(best.get_weights())

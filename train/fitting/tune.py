@@ -8,11 +8,13 @@ trials as ``ranking.csv`` and ``ranking.md``, and ``plots/tuning.png``.
 """
 
 import argparse
+import itertools
 import math
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+import grain
 import keras
 import numpy as np
 import optuna
@@ -173,18 +175,18 @@ def attempt(
     if name in models.BACKBONES:
         extractor, labels = features.extractor(model), data.labels_of(training)
         of_training, of_validation = features.compute(extractor, training), features.compute(extractor, validation)
-        validation_batches = features.batches(of_validation, data.labels_of(validation), batch_size)
+        validation_batches = features.batches(of_validation, data.labels_of(validation), inference.BATCH)
     else:
         validation_batches = data.batches(validation, inference.BATCH, size, read)
     augmentation = data.Augmentation(settings["flip"], settings.get("zoom", 0.0), settings.get("crop"))
 
-    def training_batches(epoch: int) -> tf.data.Dataset:
+    def training_batches(epoch: int) -> grain.IterDataset:
         if name in models.BACKBONES:
             return features.batches(of_training, labels, batch_size, (seed, epoch), settings["flip"])
         return data.batches(training, batch_size, size, read, (seed, epoch), augmentation)
 
     if name in models.TEXTURE_NETWORKS:
-        fit.start_linear(model, training_batches(0).take(math.ceil(fit.PROBE_IMAGES / batch_size)))
+        fit.start_linear(model, itertools.islice(training_batches(0), data.steps(fit.PROBE_IMAGES, batch_size)))
     learner.compile(
         optimizer=OPTIMIZERS[settings["optimizer"]](settings["learning_rate"]),
         loss="binary_crossentropy",
@@ -196,7 +198,13 @@ def attempt(
     lowest = math.inf
     for epoch in range(epochs):
         log = learner.fit(
-            training_batches(epoch), validation_data=validation_batches, initial_epoch=epoch, epochs=epoch + 1
+            training_batches(epoch),
+            validation_data=validation_batches,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            steps_per_epoch=data.steps(len(training), batch_size),
+            shuffle=False,
+            validation_steps=data.steps(len(validation), inference.BATCH),
         ).history
         loss = log["val_loss"][0]
         if not math.isfinite(loss):

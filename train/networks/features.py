@@ -6,9 +6,9 @@ A frozen backbone's pooled features, for its head to learn from; or a teacher's 
 import hashlib
 import re
 
+import grain
 import keras
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
 from train.networks import models
@@ -65,7 +65,6 @@ def compute(model: keras.Model, photos: list[data.Photo]) -> np.ndarray:
     pixels = data.batches([photo for start in missing for photo in photos[start : start + CHUNK]], CHUNK, size)
     chunks = zip(missing, pixels) if missing else ()
     for start, (views, _) in tqdm(chunks, total=len(missing), desc=f"{model.name} answers", unit="chunk"):
-        views = np.asarray(views)
         both = [model.predict_on_batch(view) for view in (views, views[:, :, ::-1])]
         cache.save(folder / f"{start:07d}.npz", views=np.stack(both, axis=1))
     return np.concatenate([np.load(folder / f"{start:07d}.npz")["views"] for start in starts])
@@ -77,7 +76,8 @@ def batches(
     batch_size: int,
     training_seed: tuple[int, int] | None = None,
     flip: bool = True,
-) -> tf.data.Dataset:
+    epochs: int = 1,
+) -> grain.IterDataset:
     """Feed features in place of pixels, as `data.batches` does, with the mirror image in place of a flip.
 
     Args:
@@ -86,12 +86,22 @@ def batches(
         batch_size: of the batches, but for the last.
         training_seed: (seed, epoch). Given, the order is a fresh permutation.
         flip: with training_seed, take the mirror image of half of the photos.
+        epochs: as in `data.batches`.
 
     Returns:
         Dataset of (float32 (batch, channels), float32 (batch, 1) label 0..1).
     """
-    order, flips = np.arange(len(labels)), np.zeros(len(labels), int)
+    orders = np.tile(np.arange(len(labels)), (epochs, 1))
+    flips = np.zeros_like(orders)
     if training_seed is not None:
-        random = np.random.default_rng(training_seed)
-        order, flips = random.permutation(order), flip * random.integers(0, 2, len(labels))
-    return tf.data.Dataset.from_tensor_slices((features[order, flips], labels[order])).batch(batch_size)
+        seed, first = training_seed
+        for epoch in range(epochs):
+            random = np.random.default_rng((seed, first + epoch))
+            orders[epoch] = random.permutation(len(labels))
+            flips[epoch] = flip * random.integers(0, 2, len(labels))
+
+    def view(epoch: int, place: int) -> tuple[np.ndarray, np.ndarray]:
+        index = orders[epoch, place]
+        return features[index, flips[epoch, place]], labels[index]
+
+    return data.fed(view, len(labels), batch_size, epochs)

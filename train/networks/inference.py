@@ -11,4 +11,5 @@ BATCH = 8  # Of whole photos. Larger ones gain nothing on two cores: 18 photos a
 
 def p_real(model: keras.Model, photos: list[data.Photo], size: int | None = None) -> np.ndarray:
     """P(real) of each photo as it is, resized to ``size`` or to the network's own: float64 (photos,), 0..1."""
-    return model.predict(data.batches(photos, BATCH, size or models.input_size(model)))[:, 0].astype(float)
+    batches = data.batches(photos, BATCH, size or models.input_size(model))
+    return model.predict(batches, steps=data.steps(len(photos), BATCH))[:, 0].astype(float)

@@ -1,4 +1,5 @@
-"""What was worked out once and is kept on disk: facts about each image file, features, and `explore`'s figures.
+"""What was worked out once and is kept on disk: facts about each image file, its decoded pixels, features, and
+`explore`'s figures.
 
     python -m train clean
 
@@ -17,6 +18,8 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import IO
 
 import numpy as np
 import PIL
@@ -41,12 +44,29 @@ def clean(args: argparse.Namespace) -> None:
     print(f"{folder()}: {len(files)} files deleted, {freed / 1e6:.1f} MB")
 
 
-def save(path: Path, **arrays: np.ndarray) -> None:
-    """Write a .npz file; beside, then rename, so that neither a kill nor another process leaves half of one."""
+@contextlib.contextmanager
+def written(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write; beside, then renamed, so that neither a kill nor another process leaves half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as partial:
-        np.savez(partial, **arrays)
+        try:
+            yield partial
+        except BaseException:
+            os.unlink(partial.name)
+            raise
     os.replace(partial.name, path)
+
+
+def save(path: Path, **arrays: np.ndarray) -> None:
+    """Write a .npz file, as `written`."""
+    with written(path) as file:
+        np.savez(file, **arrays)
+
+
+def version(*modules: ModuleType) -> str:
+    """Identifies what these modules and Pillow make of a file: 16 hexadecimal digits."""
+    sources = b"".join(inspect.getsource(module).encode() for module in modules)
+    return hashlib.sha256(sources + PIL.__version__.encode()).hexdigest()[:16]
 
 
 def state(path: str) -> tuple[int, int, int]:
@@ -68,8 +88,7 @@ class Files:
 
     def __init__(self):
         # Facts of another reader are not those of this one.
-        sources = b"".join(inspect.getsource(module).encode() for module in (read, lookalikes))
-        self._table = f"files_{hashlib.sha256(sources + PIL.__version__.encode()).hexdigest()[:16]}"
+        self._table = f"files_{version(read, lookalikes)}"
         self._database = None
         with self._failing():
             folder().mkdir(parents=True, exist_ok=True)
