@@ -232,6 +232,23 @@ def ycck(seed: int) -> bytes:
     return data[: at + 11] + b"\x02" + data[at + 12 :]
 
 
+def with_frame(jpeg: bytes, **values: int) -> bytes:
+    """A baseline JPEG whose frame header says something else (ITU T.81, B.2.2)."""
+    changed, at = bytearray(jpeg), jpeg.index(b"\xff\xc0")
+    for name, value in values.items():
+        changed[at + {"precision": 4, "width_high": 7, "width_low": 8, "components": 9}[name]] = value
+    return bytes(changed)
+
+
+def lettered(seed: int) -> bytes:
+    """A JPEG whose components are called R, G and B, and yet, as JFIF says, are brightness and colour."""
+    data = bytearray(encode(draw(160, 120, seed), "JPEG", quality=95))
+    frame, scan = data.index(b"\xff\xc0"), data.index(b"\xff\xda")
+    for index, letter in enumerate(b"RGB"):
+        data[frame + 10 + 3 * index] = data[scan + 5 + 2 * index] = letter
+    return bytes(data)
+
+
 def on_screen(gif: bytes, version: bytes, width: int, height: int) -> bytes:
     """A GIF with another screen around its frame."""
     return version + struct.pack("<HH", width, height) + gif[10:]
@@ -284,6 +301,7 @@ def kinds() -> dict[str, bytes]:
         "restarts-progressive.jpg": encode(image, "JPEG", restart_marker_blocks=3, progressive=True, subsampling=0),
         "cmyk-plain.jpg": with_segments(ycck(64), exif + tiff(3, 1, 6)),
         "ycck.jpg": ycck(65),
+        "letters.jpg": lettered(74),
         "cover.png": animation(cover=True),
         "animation.png": animation(cover=False),
         "animation.gif": encode(draw(90, 70, 66), "GIF", save_all=True, append_images=[draw(90, 70, 67)]),
@@ -320,6 +338,9 @@ def refused() -> dict[str, bytes]:
     image = draw(160, 120, 80)
     jpeg, plain, gif = encode(image, "JPEG"), encode(image, "PNG"), encode(image, "GIF")
     webp, avif = encode(image, "WEBP"), encode(image, "AVIF")
+    frame, scan = jpeg.index(b"\xff\xc0"), jpeg.index(b"\xff\xda")
+    upright = Image.Exif()
+    upright[0x0112] = 1
     return {
         "half.jpg": jpeg[: len(jpeg) // 2],
         "half-with-an-end.jpg": jpeg[: len(jpeg) // 2] + b"\xff\xd9",
@@ -329,6 +350,12 @@ def refused() -> dict[str, bytes]:
         "half.webp": webp[: len(webp) // 2],
         "half.avif": avif[: len(avif) // 2],
         "bad-checksum-of-the-pixels.png": plain[:-16] + bytes(4) + plain[-12:],
+        "no-scan.jpg": jpeg[:scan] + jpeg[-2:],
+        "two-frames.jpg": jpeg[:frame] + jpeg[frame:scan] + jpeg[frame:],
+        "no-width.jpg": with_frame(jpeg, width_high=0, width_low=0),
+        "twelve-bits.jpg": with_frame(jpeg, precision=12),
+        "two-components.jpg": with_frame(jpeg, components=2),
+        "cut-behind-its-picture.webp": encode(image, "WEBP", exif=upright)[:-8],
         "head.jpg": jpeg[:30],
         "head.png": plain[:20],
         "head.gif": gif[:8],

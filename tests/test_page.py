@@ -585,6 +585,22 @@ def test_too_many_pixels_are_refused_from_the_header_alone(page, format):
     )
 
 
+def test_a_file_at_the_limits_is_read_and_one_past_them_is_not(page):
+    picture = encode(draw(30, 20), "PNG")
+    answers = page.evaluate(
+        """async (bytes) => {
+            const { decode } = await import('./photo.js');
+            const limits = [[0, 0], [1, 0], [0, 1]].map(([less, fewer]) =>
+                ({ max_bytes: bytes.length - less, max_pixels: 600 - fewer }));
+            const read = (input) => decode(new Blob([new Uint8Array(bytes)]), input);
+            return Promise.all(limits.map((input) => read(input).then(() => 'read', ({ message }) => message)));
+        }""",
+        list(picture),
+    )
+    assert answers[0] == "read"
+    assert answers[1].startswith("The file has ") and answers[2].startswith("The picture has 30 x 20 pixels; ")
+
+
 def test_too_little_memory_gets_a_sentence(page):
     sentences = page.evaluate(
         """async () => {
