@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = 'c91ac8dcad63';
+self.VERSION = '29edc2b00973';
 self.FILES = {
   "app.js": {
     "bytes": 11713,
@@ -110,20 +110,39 @@ self.FILES = {
     "sha256": "542758ca5f599cc7935d540c5c3308f977e291bf4b63e893c55a563ffb516814"
   },
   "models/residual/detector.json": {
-    "bytes": 61548,
-    "sha256": "d8c5bb27385987d59b889efd5cd0b26f4935d830267d2ff3208e4aaf4855bdf0"
+    "bytes": 55597,
+    "sha256": "42614dbe43f4ea62e616780e4f16e535b483dfdb3a94e399de431748cc839788",
+    "later": true
   },
   "models/residual/group1-shard1of1.bin": {
     "bytes": 1041692,
-    "sha256": "4c109476dff53848a82b58faf5d61cce58219dd5d0bd3088704f937a12856f0f"
+    "sha256": "b3dca7ba89689bb00cac5ca128390fee3c017ace97904bc2f9a1e960b17a3f8f",
+    "later": true
   },
   "models/residual/model.json": {
-    "bytes": 47572,
-    "sha256": "6ebca2c0d01b28d9464ba0e5f8b85e10dbd32b5a03d146f677b4877c139c56e8"
+    "bytes": 50457,
+    "sha256": "001215ee81cc12e232025dc420dfb472fc16f37cfdd6f79ff173bc4d715776d0",
+    "later": true
+  },
+  "models/xception_tuned/detector.json": {
+    "bytes": 52700,
+    "sha256": "2837436e5db82583791245c9c2f70349e494e1e89f960437e349a8d64ad99975"
+  },
+  "models/xception_tuned/group1-shard1of2.bin": {
+    "bytes": 4194304,
+    "sha256": "1596ea1db7e44a42e745290d27cdd97a3cbdd9569757c967dd04fb11bcc62fc7"
+  },
+  "models/xception_tuned/group1-shard2of2.bin": {
+    "bytes": 2115196,
+    "sha256": "7219f678f2dbba972a8a75e0d21de9128b383afc85687dc4105cde51fef0ae36"
+  },
+  "models/xception_tuned/model.json": {
+    "bytes": 85785,
+    "sha256": "3fbcb79796293b915684df5ea880376780d95fc744bf9e8e56c4bd42d45a37f4"
   },
   "models.json": {
-    "bytes": 114,
-    "sha256": "a5214a8e8d2226cbb76f0bb14a8e745a78c79bfde244460f4445229195aaaea2"
+    "bytes": 238,
+    "sha256": "a715c29b0cc0dae4a1d690b2f1d93a36db98d6a2b6542661907613cc3ccdd4a2"
   },
   "offline.js": {
     "bytes": 2722,
