@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '29edc2b00973';
+self.VERSION = '5b32a3e07a4e';
 self.FILES = {
   "app.js": {
     "bytes": 11713,
@@ -110,8 +110,8 @@ self.FILES = {
     "sha256": "542758ca5f599cc7935d540c5c3308f977e291bf4b63e893c55a563ffb516814"
   },
   "models/residual/detector.json": {
-    "bytes": 55597,
-    "sha256": "42614dbe43f4ea62e616780e4f16e535b483dfdb3a94e399de431748cc839788",
+    "bytes": 55496,
+    "sha256": "54dbf574a176c73305e1b0fa812c0767e238ef22666557ce6cb9b584b15457ac",
     "later": true
   },
   "models/residual/group1-shard1of1.bin": {
@@ -125,8 +125,8 @@ self.FILES = {
     "later": true
   },
   "models/xception_tuned/detector.json": {
-    "bytes": 52700,
-    "sha256": "2837436e5db82583791245c9c2f70349e494e1e89f960437e349a8d64ad99975"
+    "bytes": 52632,
+    "sha256": "6af5b7bfc9c1b82ed59f3557365b22ef1fdb903e6034030a0654a01dba40c909"
   },
   "models/xception_tuned/group1-shard1of2.bin": {
     "bytes": 4194304,
