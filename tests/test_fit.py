@@ -132,6 +132,19 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
+def test_dropout_follows_from_seed_and_epoch_after_loading_too(tmp_path):
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dropout(0.5), keras.layers.Dropout(0.5)])
+    run.save_model(model, tmp_path / run.MODEL)
+
+    def trained_answers(network, epoch):
+        fit.reseed(network, 7, epoch)
+        return np.asarray(network(np.ones((2, 64)), training=True))
+
+    first = trained_answers(model, 3)
+    np.testing.assert_array_equal(trained_answers(run.load_model(tmp_path), 3), first)
+    assert not np.array_equal(trained_answers(model, 4), first)
+
+
 def test_early_stopping_follows_the_history():
     history = [{"epoch": i + 1, "val_loss": loss} for i, loss in enumerate([0.7, 0.5, 0.6, 0.55])]
     assert fit.best_epoch(history) == 2

@@ -100,11 +100,13 @@ def add_data_options(p: argparse.ArgumentParser) -> None:
     )
 
 
-def measured(train: Callable[[argparse.Namespace], list[data.Photo]]) -> Callable[[argparse.Namespace], None]:
+def measured(train: Callable[[argparse.Namespace], list[data.Photo] | None]) -> Callable[[argparse.Namespace], None]:
     """The command that trains, then measures on validation and test what it left in ``args.out``."""
 
     def command(args: argparse.Namespace) -> None:
         photos = train(args)
+        if photos is None:
+            return
         splits = tuple(split for split in data.SPLITS if any(photo.split == split for photo in photos))
         evaluate.measure(args.out, run.load_model(args.out), photos, splits, args.data.resolve().name)
 
@@ -243,6 +245,13 @@ def parser() -> argparse.ArgumentParser:
         help="processes that read the images; 0 reads them in threads (default: one less than cores, from 4 cores on)",
     )
     p.add_argument("--cache", action="store_true", help="decode the images once, into files that later runs share")
+    group = p.add_argument_group("several processes", "each on a machine or graphics card, with one --data and --out")
+    group.add_argument("--coordinator", metavar="HOST:PORT", help="where the first process listens for the others")
+    group.add_argument("--processes", type=count, metavar="N", help="of the training")
+    group.add_argument("--process-id", type=whole, metavar="I", help="of this one, from 0")
+    group.add_argument(
+        "--distributed", action="store_true", help="in place of these, what JAX finds of a Slurm or MPI job"
+    )
     add_data_options(p)
     p.set_defaults(command=measured(fit.fit))
 

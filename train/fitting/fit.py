@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from train import run
 from train.chain.read import read_photo
+from train.fitting import processes
 from train.fitting.calibration import fit_temperature
 from train.networks import features, inference, models
 from train.photos import data, leaks
@@ -114,7 +115,7 @@ def options_of(args: argparse.Namespace) -> Options:
     return Options(**kept)
 
 
-def fit(args: argparse.Namespace) -> list[data.Photo]:
+def fit(args: argparse.Namespace) -> list[data.Photo] | None:
     """Train ``args.model`` on ``args.data`` and leave a run folder at ``args.out``.
 
     The best epoch by validation loss becomes the run's model; its temperature is fitted on validation and becomes
@@ -129,13 +130,14 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
     2019, arXiv:1910.01108).
 
     Returns:
-        The photos of validation and, if there is one, of the test split, for `evaluate.measure`.
+        The photos of validation and, if there is one, of the test split, for `evaluate.measure`; None from all but the
+        first of several processes.
 
     Raises:
         data.DataError: the dataset can't be trained on.
         run.RunError: ``args.out`` holds another run, or one with other options, or nothing to resume, or the
             backbone's weights can't be had, or the teacher is unfinished, or an option would do nothing or
-            can't be met (`check_options`), or the training diverges.
+            can't be met (`check_options`, `processes.join`), or the training diverges.
     """
     out = Path(args.out)
     begun = (out / run.HISTORY).exists()
@@ -143,6 +145,7 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
     check_fine_tuning(args)
     vars(args).update(dataclasses.asdict(options))
 
+    share = processes.join(args)
     keras.utils.set_random_seed(args.seed)
     if keras.backend.backend() == "tensorflow":
         tf.config.experimental.enable_op_determinism()
@@ -187,9 +190,10 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
                 f"{out} was begun with another {' and '.join(changed)}; resume it with the model, --data, --extra, "
                 "--teacher, --start and --backbone-weights of then."
             )
-    out.mkdir(parents=True, exist_ok=True)
-    run.write_json(out / run.CONFIG, config)
-    leaks.keep(out, training, learnt_from)
+    if not share.index:
+        out.mkdir(parents=True, exist_ok=True)
+        run.write_json(out / run.CONFIG, config)
+        leaks.keep(out, training, learnt_from)
     model.summary()
 
     read = data.cached_reader([*training, *validation]) if args.cache else read_photo
@@ -201,9 +205,9 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
     elif teacher:  # Both views of a photo show the same face: their mean is the better answer.
         labels = features.compute(teacher, training).mean(axis=1)
 
-    def images(epoch: int, epochs: int) -> grain.IterDataset:
+    def images(epoch: int, epochs: int, share: data.Share = share) -> grain.IterDataset:
         seed, workers = (args.seed, epoch), data.best_workers() if args.workers is None else args.workers
-        return data.batches(training, args.batch_size, size, read, seed, augmentation, labels, epochs, workers)
+        return data.batches(training, args.batch_size, size, read, seed, augmentation, labels, epochs, workers, share)
 
     def lessons(epoch: int, epochs: int) -> grain.IterDataset:
         if not answer:
@@ -211,36 +215,44 @@ def fit(args: argparse.Namespace) -> list[data.Photo]:
         taught = images(epoch, epochs).map(lambda batch: (batch[0], answer.predict_on_batch(batch[0])))
         return grain.experimental.ThreadPrefetchIterDataset(taught, prefetch_buffer_size=1)
 
-    steps = data.steps(data.epoch_size(training), args.batch_size), data.steps(len(validation), inference.BATCH)
-    validation_images = data.batches(validation, inference.BATCH, size, read)
+    batch = inference.BATCH * share.devices
+    steps = (
+        data.steps(data.epoch_size(training), args.batch_size, share),
+        data.steps(len(validation), batch, share),
+    )
+    validation_images = data.batches(validation, batch, size, read, share=share)
     if frozen:
         extractor = features.extractor(model)
         of_training, of_validation = features.compute(extractor, training), features.compute(extractor, validation)
         train_epochs(
             learner,
             lambda epoch, epochs: features.batches(
-                of_training, labels, args.batch_size, (args.seed, epoch), args.flip, epochs
+                of_training, labels, args.batch_size, (args.seed, epoch), args.flip, epochs, share
             ),
-            features.batches(of_validation, data.labels_of(validation), inference.BATCH),
-            (data.steps(len(training), args.batch_size), steps[1]),
+            features.batches(of_validation, data.labels_of(validation), batch, share=share),
+            (data.steps(len(training), args.batch_size, share), steps[1]),
             out,
             args,
+            share,
         )
     else:
         if args.model in models.TEXTURE_NETWORKS and not begun:
             if start:
                 models.inherit(model, start)
-            with contextlib.closing(iter(images(0, 1))) as shown:
+            with contextlib.closing(iter(images(0, 1, data.WHOLE))) as shown:
                 start_linear(model, itertools.islice(shown, data.steps(PROBE_IMAGES, args.batch_size)))
-        train_epochs(learner, lessons, validation_images, steps, out, args)
+        train_epochs(learner, lessons, validation_images, steps, out, args, share)
     if args.unfreeze:
         unfreeze(model, args.unfreeze)
-        train_epochs(model, images, validation_images, steps, out / "fine-tune", args, fine_tune=True)
+        train_epochs(model, images, validation_images, steps, out / "fine-tune", args, share, fine_tune=True)
+    processes.leave(share)
+    if share.index:
+        return None
 
-    if args.degrade:  # On untouched files alone, a network is surer than it may be elsewhere.
-        world = data.Augmentation(args.flip, degrade=args.degrade)
-        validation_images = data.batches(validation, inference.BATCH, size, read, (args.seed, 0), world)
-    temperature = calibrate(model, validation_images)
+    # On untouched files alone, a network is surer than it may be elsewhere.
+    seed = (args.seed, 0) if args.degrade else None
+    world = data.Augmentation(args.flip, degrade=args.degrade)
+    temperature = calibrate(model, data.batches(validation, inference.BATCH, size, read, seed, world))
     run.save_model(model, out / run.MODEL)
     run.write_json(out / run.CONFIG, run.read_json(out, run.CONFIG) | {"temperature": temperature})
     return measured
@@ -433,11 +445,12 @@ def train_epochs(
     steps: tuple[int, int],
     out: Path,
     args: argparse.Namespace,
+    share: data.Share,
     fine_tune: bool = False,
 ) -> None:
     """Train until the last epoch or early stopping; leave the best epoch's weights in ``model``.
 
-    Each epoch is run by its own ``model.fit`` call, so that its order and flips follow from (seed, epoch),
+    Each epoch is run by its own ``model.fit`` call, so that its order, flips and dropout follow from (seed, epoch),
     its learning rate from the optimiser's count of steps, and early stopping's state from the history: a
     training that was killed and resumed ends as an uninterrupted one.
 
@@ -448,59 +461,81 @@ def train_epochs(
         steps: batches of an epoch and of validation.
         out: folder of the history and checkpoints; what is there is gone on from.
         args: the options of ``fit``.
+        share: of this process; the first one writes.
         fine_tune: take the fine-tuning's epochs and learning rate.
     """
     epochs, rate = args.epochs, args.learning_rate
     if fine_tune:
         epochs, rate = args.fine_tune_epochs, args.fine_tune_rate
     checkpoints = out / run.CHECKPOINTS
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    history = run.read_csv(out / run.HISTORY)
-    if history:
-        learner = keras.saving.load_model(checkpoints / f"epoch-{len(history):03d}.keras")
-    else:
-        # A network of its own: the run's model stays free of the optimiser's state, which takes twice the weights'
-        # space, of metrics that nobody but this module can load, and of a lower precision.
-        learner = models.in_precision(model, args.precision)
-        rates = learning_rate(rate, epochs * steps[0], round(args.warmup * steps[0]), args.schedule)
-        learner.compile(
-            optimizer=OPTIMIZERS[args.optimizer](rates, clipnorm=args.clip_norm),
-            loss=keras.losses.BinaryCrossentropy(label_smoothing=args.label_smoothing),
-            metrics=[Accuracy(name="accuracy"), AUC(name="auc")],
-            jit_compile=False,  # XLA's convolutions are slower than oneDNN's on CPUs.
-        )
+    with processes.together(share):
+        history = run.read_csv(out / run.HISTORY)
+        if history:
+            learner = keras.saving.load_model(checkpoints / f"epoch-{len(history):03d}.keras")
+        else:
+            # A network of its own: the run's model stays free of the optimiser's state, which takes twice the weights'
+            # space, of metrics that nobody but this module can load, and of a lower precision.
+            learner = models.in_precision(model, args.precision)
+            learner.set_weights(processes.of_first(learner.get_weights(), share))
+            rates = learning_rate(rate, epochs * steps[0], round(args.warmup * steps[0]), args.schedule)
+            learner.compile(
+                optimizer=OPTIMIZERS[args.optimizer](rates, clipnorm=args.clip_norm),
+                loss=keras.losses.BinaryCrossentropy(label_smoothing=args.label_smoothing),
+                metrics=[Accuracy(name="accuracy"), AUC(name="auc")],
+                jit_compile=keras.backend.backend() == "jax",  # Whose XLA is all it has; on CPUs, oneDNN is faster.
+            )
 
-    # One stream over all epochs: the next one is read while this one is validated, and workers start once.
-    with contextlib.closing(iter(training(len(history), epochs - len(history)))) as stream:
-        while len(history) < epochs and not stopped_early(history, args.patience):
-            epoch = len(history)
-            log = learner.fit(
-                (batch for batch in itertools.islice(stream, steps[0])),
-                validation_data=validation,
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                steps_per_epoch=steps[0],
-                validation_steps=steps[1],
-                shuffle=False,
-            ).history
-            row = {"epoch": epoch + 1} | {name: values[0] for name, values in log.items()}
-            if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
-                raise run.RunError(f"The loss is no longer a number in epoch {epoch + 1}. {DIVERGED}")
+        # One stream over all epochs: the next one is read while this one is validated, and workers start once.
+        with contextlib.closing(iter(training(len(history), epochs - len(history)))) as stream:
+            while len(history) < epochs and not stopped_early(history, args.patience):
+                epoch = len(history)
+                reseed(learner, args.seed, epoch)
+                log = learner.fit(
+                    (batch for batch in itertools.islice(stream, steps[0])),
+                    validation_data=validation,
+                    initial_epoch=epoch,
+                    epochs=epoch + 1,
+                    steps_per_epoch=steps[0],
+                    validation_steps=steps[1],
+                    shuffle=False,
+                ).history
+                row = {"epoch": epoch + 1} | {name: values[0] for name, values in log.items()}
+                if not (math.isfinite(row["loss"]) and math.isfinite(row["val_loss"])):
+                    raise run.RunError(f"The loss is no longer a number in epoch {epoch + 1}. {DIVERGED}")
 
-            # The checkpoint comes before the history's row, and the old one goes after it: killed anywhere
-            # between, the last row's checkpoint is there.
-            current = checkpoints / f"epoch-{epoch + 1:03d}.keras"
-            run.save_model(learner, current)
-            if best_epoch([*history, row]) == epoch + 1:
-                shutil.copy(current, checkpoints / "partial-best.keras")
-                (checkpoints / "partial-best.keras").replace(checkpoints / "best.keras")
-            history.append(row)
-            run.write_csv(out / run.HISTORY, history)
-            (checkpoints / f"epoch-{epoch:03d}.keras").unlink(missing_ok=True)
+                history.append(row)
+                if not share.index:
+                    with processes.apart():
+                        keep(learner, history, out)
 
     best = keras.saving.load_model(checkpoints / "best.keras", compile=False)
     model.set_weights(best.get_weights())
     print(f"best of {len(history)} epochs: {best_epoch(history)}")
+
+
+def reseed(learner: keras.Model, seed: int, epoch: int) -> None:
+    """Let dropout follow from (seed, epoch): Keras saves no state of random generators with a network."""
+    states = [variable for variable in learner.variables if variable.name == "seed_generator_state"]
+    for place, state in enumerate(states):
+        drawn = np.random.SeedSequence((seed, epoch), spawn_key=(place,)).generate_state(2)
+        state.assign((drawn >> 1).astype(state.dtype))  # Within the 31 bits of any backend's type.
+
+
+def keep(learner: keras.Model, history: list[dict], out: Path) -> None:
+    """Write the checkpoint and the row of the last epoch of ``history``.
+
+    The checkpoint comes before the row, and the old one goes after it: killed anywhere between, the last row's
+    checkpoint is there.
+    """
+    checkpoints, epoch = out / run.CHECKPOINTS, len(history)
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    current = checkpoints / f"epoch-{epoch:03d}.keras"
+    run.save_model(learner, current)
+    if best_epoch(history) == epoch:
+        shutil.copy(current, checkpoints / "partial-best.keras")
+        (checkpoints / "partial-best.keras").replace(checkpoints / "best.keras")
+    run.write_csv(out / run.HISTORY, history)
+    (checkpoints / f"epoch-{epoch - 1:03d}.keras").unlink(missing_ok=True)
 
 
 def learning_rate(

@@ -77,6 +77,7 @@ def batches(
     training_seed: tuple[int, int] | None = None,
     flip: bool = True,
     epochs: int = 1,
+    share: data.Share = data.WHOLE,
 ) -> grain.IterDataset:
     """Feed features in place of pixels, as `data.batches` does, with the mirror image in place of a flip.
 
@@ -86,7 +87,8 @@ def batches(
         batch_size: of the batches, but for the last.
         training_seed: (seed, epoch). Given, the order is a fresh permutation.
         flip: with training_seed, take the mirror image of half of the photos.
-        epochs: as in `data.batches`.
+        epochs: as in `data.batches`, like the next.
+        share: of each batch, what this process feeds.
 
     Returns:
         Dataset of (float32 (batch, channels), float32 (batch, 1) label 0..1).
@@ -104,4 +106,4 @@ def batches(
         index = orders[epoch, place]
         return features[index, flips[epoch, place]], labels[index]
 
-    return data.fed(view, len(labels), batch_size, epochs)
+    return data.fed(view, len(labels), batch_size, epochs, share=share)

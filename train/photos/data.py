@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import hashlib
 import io
-import math
 import multiprocessing
 import os
 import shutil
@@ -511,6 +510,23 @@ class Augmentation:
     degrade: float = 0.0  # Share (0..1) of the images that go through `degrade.degraded`.
 
 
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """What one process feeds of every batch: one of several equal parts, that of its place among them."""
+
+    index: int = 0
+    processes: int = 1
+    devices: int = 1  # Of all processes together. Each gets as many images as any other.
+
+    def of(self, batch: range) -> range:
+        """This process's part of the places of a batch; of a last one, up to ``devices`` - 1 are nobody's."""
+        part = len(batch) // self.devices * self.devices // self.processes
+        return batch[self.index * part : (self.index + 1) * part]
+
+
+WHOLE = Share()  # Of a process that is alone.
+
+
 def draw(photos: list[Photo], random: np.random.Generator) -> np.ndarray:
     """Which photos an epoch shows: int (`epoch_size`,), each photo as often as its weight says, shuffled.
 
@@ -579,6 +595,7 @@ def batches(
     labels: np.ndarray | None = None,
     epochs: int = 1,
     workers: int = 0,
+    share: Share = WHOLE,
 ) -> grain.IterDataset:
     """Feed photos to a model in their order, or, for training, shuffled and augmented.
 
@@ -594,6 +611,7 @@ def batches(
         labels: float32 (photos, 1), 0..1, in place of the photos' own.
         epochs: with training_seed, how many follow one another, counted on from that seed's.
         workers: as in `fed`.
+        share: of each batch, what this process feeds.
 
     Returns:
         Dataset of (float32 (batch, size, size, 3) RGB 0..255, float32 (batch, 1) label 0..1), or
@@ -606,7 +624,7 @@ def batches(
         def view(epoch: int, place: int) -> tuple[np.ndarray, np.ndarray]:
             return resized(read(paths[place]), size), labels[place]
 
-        return fed(view, len(photos), batch_size, epochs, workers)
+        return fed(view, len(photos), batch_size, epochs, workers, share)
 
     seed, first = training_seed
     orders = [draw(photos, np.random.default_rng((seed, first + epoch))) for epoch in range(epochs)]
@@ -616,7 +634,7 @@ def batches(
         random = np.random.default_rng(np.random.SeedSequence((seed, first + epoch), spawn_key=(place,)))
         return augmented(read(paths[index]), size, augmentation, random), labels[index]
 
-    return fed(training_view, epoch_size(photos), batch_size, epochs, workers)
+    return fed(training_view, epoch_size(photos), batch_size, epochs, workers, share)
 
 
 def augmented(pixels: np.ndarray, size: int, how: Augmentation, random: np.random.Generator) -> np.ndarray:
@@ -636,9 +654,9 @@ def augmented(pixels: np.ndarray, size: int, how: Augmentation, random: np.rando
     return resized(pixels, size, slice(top, top + side), slice(left, left + side))
 
 
-def steps(images: int, batch_size: int) -> int:
+def steps(images: int, batch_size: int, share: Share = WHOLE) -> int:
     """Batches of an epoch."""
-    return math.ceil(images / batch_size)
+    return images // batch_size + (images % batch_size >= share.devices)
 
 
 def fed(
@@ -647,6 +665,7 @@ def fed(
     batch_size: int,
     epochs: int = 1,
     workers: int = 0,
+    share: Share = WHOLE,
 ) -> grain.IterDataset:
     """Batches of one epoch after another, read ahead.
 
@@ -656,16 +675,18 @@ def fed(
         batch_size: each epoch's last batch may be smaller.
         epochs: how many.
         workers: processes that read; 0 for threads of this one, one a core.
+        share: of each batch, what this process feeds.
 
     Returns:
         Dataset of (inputs, labels), as `view` gives them, along a first axis. One with workers wants its iterator to
         be closed.
     """
-    of_epoch = steps(images, batch_size)
+    of_epoch = steps(images, batch_size, share)
 
     def batch(index: int) -> tuple[np.ndarray, np.ndarray]:
         epoch, step = divmod(index, of_epoch)
-        views = [view(epoch, place) for place in range(images)[step * batch_size : (step + 1) * batch_size]]
+        places = share.of(range(images)[step * batch_size : (step + 1) * batch_size])
+        views = [view(epoch, place) for place in places]
         inputs, labels = map(np.stack, zip(*views))
         return inputs, labels
 
