@@ -24,6 +24,7 @@ HEADER = "| work | here | beside | ratio |\n|---|---|---|---|\n"
 QUICK = {  # The benchmarks in the order of the table, and the options that make them short.
     "engines.py": ["--rounds", "2"],
     "predict.py": ["--photos", "64", "--rounds", "1"],
+    "training.py": ["--images", "512", "--epochs", "1", "--frozen", "32"],
     "space_load.py": ["--seconds", "10", "--clients", "4"],
     "page_vs_onnxruntime.py": ["--rounds", "1"],
 }
