@@ -19,6 +19,7 @@ from PIL import Image
 
 from train import __main__
 from train.chain.read import read_photo
+from train.chain.resize import resize
 from train.photos import data
 from train.spec import RESIZE
 
@@ -231,9 +232,9 @@ def test_validation_is_fed_in_order_and_unchanged(tmp_path):
 def test_resizing_is_that_of_the_networks(shape, size):
     pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     expected = np.asarray(keras.layers.Resizing(size, size, interpolation=RESIZE)(pixels.astype("float32")))
-    np.testing.assert_allclose(data.resized(pixels, size), expected, atol=1e-3)
-    window = data.resized(pixels, size, slice(1, 6), slice(3, 8))
-    np.testing.assert_array_equal(window, data.resized(pixels, size)[1:6, 3:8])
+    np.testing.assert_allclose(resize(pixels, size), expected, atol=1e-3)
+    window = resize(pixels, size, slice(1, 6), slice(3, 8))
+    np.testing.assert_array_equal(window, resize(pixels, size)[1:6, 3:8])
 
 
 def test_epochs_follow_one_another(dataset):

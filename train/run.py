@@ -27,6 +27,7 @@ MODEL = "model.keras"
 CONFIG = "config.json"
 HISTORY = "history.csv"
 METRICS = "metrics.json"
+DETECTOR = "detector.json"  # What an exported network, or one that was pulled, says of itself.
 PLOTS = "plots"
 CHECKPOINTS = "checkpoints"
 

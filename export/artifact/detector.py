@@ -8,7 +8,7 @@ from train import run
 from train.chain.read import FORMATS, MAX_BYTES, MAX_PIXELS
 from train.spec import CLASS_NAMES, RESIZE, SCALE, SCOPE, WORDS
 
-DETECTOR = "detector.json"
+DETECTOR = run.DETECTOR
 TFLITE = "model.tflite"
 
 

@@ -30,7 +30,6 @@ from train.figures import scoring
 from train.photos import layout
 from train.spec import DEFAULT_THRESHOLD, WORDS
 
-DETECTOR = "detector.json"  # What `export convert` writes in place of the run's own figures.
 COUNTED = {"fake": "fake", "unsure": "unsure", "real": "real", "no_face": "without a face", None: "unreadable"}
 
 
@@ -94,7 +93,7 @@ def info_of(folder: Path) -> dict:
     It is read from metrics.json, or from the detector.json of an exported network. A run that was never measured calls
     nothing unsure.
     """
-    figures = run.read_json(folder, run.METRICS) or run.read_json(folder, DETECTOR)
+    figures = run.read_json(folder, run.METRICS) or run.read_json(folder, run.DETECTOR)
     threshold = figures.get("threshold", DEFAULT_THRESHOLD)
     return {
         "name": run.read_json(folder, run.CONFIG).get("model") or figures.get("name") or Path(folder).name,

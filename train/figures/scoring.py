@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from train.chain.read import read_photo
+from train.chain.resize import resize
 from train.chain.verdict import face_views
 from train.figures.conditions import CONDITIONS, FILES, SIZES, Condition, as_it_is, of_size
 from train.networks import inference, models
@@ -72,7 +73,7 @@ def judge(model: keras.Model, items: Iterable[Item], look: Callable[[Item], Look
 
     def resized(item: Item) -> Looked:
         kept, views = look(item)
-        return kept, [data.resized(view, size) for view in views]
+        return kept, [resize(view, size) for view in views]
 
     pool = ThreadPoolExecutor(READERS)
     try:

@@ -260,7 +260,7 @@ def fit(args: argparse.Namespace) -> list[data.Photo] | None:
 
 def describe(folder: Path, model: keras.Model) -> dict[str, str]:
     """A run for the record of another: its network, its weights, and its repository if it was pulled from the Hub."""
-    repo = run.read_json(folder, "detector.json").get("hub")
+    repo = run.read_json(folder, run.DETECTOR).get("hub")
     return {"model": model.name, "weights": features.weights_hash(model)} | ({"hub": repo} if repo else {})
 
 

@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from train.chain import read
 from train.chain.read import PhotoError, read_photo
+from train.chain.resize import resize
 from train.photos import cache, lookalikes
 from train.photos.degrade import degraded
 from train.photos.layout import ALL, SPLITS, DataError, class_folders, find_splits, images, listed
@@ -542,49 +543,6 @@ def epoch_size(photos: list[Photo]) -> int:
     return round(sum(photo.weight for photo in photos))
 
 
-def resized(pixels: np.ndarray, size: int, rows: slice = slice(None), columns: slice = slice(None)) -> np.ndarray:
-    """Resize bilinearly with half-pixel centres and without antialiasing, as each network's own first layer does.
-
-    Args:
-        pixels: uint8 (height, width, 3).
-        size: height and width of the whole result.
-        rows: of the result, those wanted; the others aren't computed.
-        columns: likewise.
-
-    Returns:
-        float32 (rows, columns, 3), 0..255.
-    """
-    if pixels.shape[:2] == (size, size):
-        return pixels[rows, columns].astype(np.float32)
-    above, below, down = _neighbours(pixels.shape[0], size, rows)
-    before, after, right = _neighbours(pixels.shape[1], size, columns)
-    used, places = np.unique(np.concatenate([above, below]), return_inverse=True)
-    lines = pixels[used]
-    lines = _between(np.take(lines, before, axis=1), np.take(lines, after, axis=1), right[:, None])
-    upper, lower = np.split(places, 2)
-    return _between(lines[upper], lines[lower], down[:, None, None])
-
-
-def _neighbours(length: int, size: int, wanted: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the centres of some of ``size`` new pixels lie among ``length`` old ones: between which two, and how far.
-
-    In float32, as TensorFlow computes it: the last bits of a place are seen where neighbours are black and white.
-    """
-    centres = np.arange(size, dtype=np.float32)[wanted] + np.float32(0.5)
-    at = np.clip(centres * np.float32(length / size) - np.float32(0.5), 0, length - 1)
-    before = at.astype(int)
-    return before, np.minimum(before + 1, length - 1), at - before.astype(np.float32)
-
-
-def _between(some: np.ndarray, others: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """float32: ``some`` where the share is 0, ``others`` where it is 1."""
-    some, way = some.astype(np.float32), others.astype(np.float32)
-    way -= some
-    way *= share
-    way += some
-    return way
-
-
 def batches(
     photos: list[Photo],
     batch_size: int,
@@ -622,7 +580,7 @@ def batches(
     if training_seed is None:
 
         def view(epoch: int, place: int) -> tuple[np.ndarray, np.ndarray]:
-            return resized(read(paths[place]), size), labels[place]
+            return resize(read(paths[place]), size), labels[place]
 
         return fed(view, len(photos), batch_size, epochs, workers, share)
 
@@ -651,7 +609,7 @@ def augmented(pixels: np.ndarray, size: int, how: Augmentation, random: np.rando
         pixels = degraded(np.ascontiguousarray(pixels), random)
     side = how.crop or size
     top, left = np.round(corner * (size - side)).astype(int)
-    return resized(pixels, size, slice(top, top + side), slice(left, left + side))
+    return resize(pixels, size, slice(top, top + side), slice(left, left + side))
 
 
 def steps(images: int, batch_size: int, share: Share = WHOLE) -> int:
