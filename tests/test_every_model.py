@@ -267,14 +267,22 @@ def test_soft_labels_count_by_their_verdict():
 def test_a_head_learns_from_both_views_or_from_the_photo_alone():
     views = np.stack([np.arange(40.0), -np.arange(40.0)], axis=1)[..., None]
     labels = np.arange(40, dtype="float32")[:, None]
+    photos = [data.Photo(f"{index}.jpg", "train", 1) for index in range(40)]
 
     def signs(**options):
-        fed = zip(*features.batches(views, labels, 7, (0, 1), **options))
+        fed = zip(*features.batches(views, photos, 7, (0, 1), labels=labels, **options))
         x, y = (np.concatenate(column)[:, 0] for column in fed)
         assert y.tolist() != sorted(y) and np.array_equal(abs(x), y)
         return np.sign(x[y > 0])
 
     assert set(signs()) == {-1, 1} and set(signs(flip=False)) == {1}
+
+
+def test_a_head_sees_each_photo_as_often_as_its_weight_says():
+    views = np.arange(6.0).repeat(2).reshape(6, 2, 1)
+    photos = [data.Photo(f"{place}.jpg", "train", 1, weight=[1, 3][place % 2]) for place in range(6)]
+    seen = np.concatenate([x for x, _ in features.batches(views, photos, 4, (0, 1), epochs=2)])[:, 0]
+    assert [np.count_nonzero(seen == place) for place in range(6)] == [2, 6, 2, 6, 2, 6]
 
 
 def test_interrupted_feature_caching_goes_on(dataset, monkeypatch, tmp_path):

@@ -135,13 +135,13 @@ def reading(batches: Iterator, steps: int) -> float:
 
 def frozen(photos: list[data.Photo], backbone_weights: str | None) -> None:
     """Compare the training of a head on a frozen network."""
-    model, labels = compiled(models.build("xception", backbone_weights)), data.labels_of(photos)
+    model = compiled(models.build("xception", backbone_weights))
     head = compiled(models.in_precision(models.part(model, models.HEAD), "float32"))
     size, steps = models.input_size(model), data.steps(len(photos), BATCH)
 
     def once() -> None:
         views = features.compute(features.extractor(model), photos)
-        batches = features.batches(views, labels, BATCH, (0, 0), epochs=HEAD_EPOCHS)
+        batches = features.batches(views, photos, BATCH, (0, 0), epochs=HEAD_EPOCHS)
         head.fit(batches, steps_per_epoch=HEAD_EPOCHS * steps, verbose=0, shuffle=False)
 
     def whole() -> None:

@@ -227,10 +227,10 @@ def fit(args: argparse.Namespace) -> list[data.Photo] | None:
         train_epochs(
             learner,
             lambda epoch, epochs: features.batches(
-                of_training, labels, args.batch_size, (args.seed, epoch), args.flip, epochs, share
+                of_training, training, args.batch_size, (args.seed, epoch), args.flip, labels, epochs, share
             ),
-            features.batches(of_validation, data.labels_of(validation), batch, share=share),
-            (data.steps(len(training), args.batch_size, share), steps[1]),
+            features.batches(of_validation, validation, batch, share=share),
+            steps,
             out,
             args,
             share,

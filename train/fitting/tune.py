@@ -173,16 +173,16 @@ def attempt(
     validation = [photo for photo in photos if photo.split == "valid"]
     size = models.input_size(model)
     if name in models.BACKBONES:
-        extractor, labels = features.extractor(model), data.labels_of(training)
+        extractor = features.extractor(model)
         of_training, of_validation = features.compute(extractor, training), features.compute(extractor, validation)
-        validation_batches = features.batches(of_validation, data.labels_of(validation), inference.BATCH)
+        validation_batches = features.batches(of_validation, validation, inference.BATCH)
     else:
         validation_batches = data.batches(validation, inference.BATCH, size, read)
     augmentation = data.Augmentation(settings["flip"], settings.get("zoom", 0.0), settings.get("crop"))
 
     def training_batches(epoch: int) -> grain.IterDataset:
         if name in models.BACKBONES:
-            return features.batches(of_training, labels, batch_size, (seed, epoch), settings["flip"])
+            return features.batches(of_training, training, batch_size, (seed, epoch), settings["flip"])
         return data.batches(training, batch_size, size, read, (seed, epoch), augmentation)
 
     if name in models.TEXTURE_NETWORKS:

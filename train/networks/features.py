@@ -72,38 +72,38 @@ def compute(model: keras.Model, photos: list[data.Photo]) -> np.ndarray:
 
 def batches(
     features: np.ndarray,
-    labels: np.ndarray,
+    photos: list[data.Photo],
     batch_size: int,
     training_seed: tuple[int, int] | None = None,
     flip: bool = True,
+    labels: np.ndarray | None = None,
     epochs: int = 1,
     share: data.Share = data.WHOLE,
 ) -> grain.IterDataset:
     """Feed features in place of pixels, as `data.batches` does, with the mirror image in place of a flip.
 
     Args:
-        features: float32 (photos, 2, channels) from `compute`.
-        labels: float32 (photos, 1), 0..1.
-        batch_size: of the batches, but for the last.
-        training_seed: (seed, epoch). Given, the order is a fresh permutation.
+        features: float32 (photos, 2, channels) from `compute` of
+        photos: whose weights decide how often each is drawn.
         flip: with training_seed, take the mirror image of half of the photos.
-        epochs: as in `data.batches`, like the next.
-        share: of each batch, what this process feeds.
+        batch_size, training_seed, labels, epochs, share: as in `data.batches`.
 
     Returns:
         Dataset of (float32 (batch, channels), float32 (batch, 1) label 0..1).
     """
-    orders = np.tile(np.arange(len(labels)), (epochs, 1))
-    flips = np.zeros_like(orders)
-    if training_seed is not None:
-        seed, first = training_seed
-        for epoch in range(epochs):
-            random = np.random.default_rng((seed, first + epoch))
-            orders[epoch] = random.permutation(len(labels))
-            flips[epoch] = flip * random.integers(0, 2, len(labels))
+    labels = data.labels_of(photos) if labels is None else labels
+    if training_seed is None:
+        return data.fed(
+            lambda _, place: (features[place, 0], labels[place]), len(photos), batch_size, epochs, share=share
+        )
 
-    def view(epoch: int, place: int) -> tuple[np.ndarray, np.ndarray]:
-        index = orders[epoch, place]
-        return features[index, flips[epoch, place]], labels[index]
+    seed, first = training_seed
+    randoms = [np.random.default_rng((seed, first + epoch)) for epoch in range(epochs)]
+    orders = [data.draw(photos, random) for random in randoms]
+    flips = [flip * random.integers(0, 2, len(order)) for random, order in zip(randoms, orders)]
 
-    return data.fed(view, len(labels), batch_size, epochs, share=share)
+    def training_view(epoch: int, place: int) -> tuple[np.ndarray, np.ndarray]:
+        index = orders[epoch][place]
+        return features[index, flips[epoch][place]], labels[index]
+
+    return data.fed(training_view, data.epoch_size(photos), batch_size, epochs, share=share)
