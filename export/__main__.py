@@ -17,9 +17,9 @@ import os
 import sys
 from pathlib import Path
 
-from train.quiet import import_tensorflow
+from train.quiet import import_quietly
 
-import_tensorflow()
+import_quietly("tensorflow")
 os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")  # An advertisement that fails where output is captured.
 os.environ["HF_HUB_DISABLE_XET"] = "1"  # With Xet the client may split a push into several commits.
 

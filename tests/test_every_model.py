@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 import train.__main__ as train
 from train import plots, run
 from train.figures import compare, conditions, robustness
-from train.fitting import fit
+from train.fitting import epochs, fit, start
 from train.networks import features, inference, models
 from train.photos import data, leaks
 
@@ -132,10 +132,10 @@ def test_the_start_is_the_regression_of_standardized_features(backbone_weights, 
     photos = data.load_checked(dataset, ("train",))
     batches = data.batches(photos, 8, 256)
     of_photos = models.features_of(model).predict(batches, verbose=0)
-    fit.start_linear(model, batches)
+    start.start_linear(model, batches, 8)
     standardized = (of_photos - of_photos.mean(axis=0)) / np.sqrt(of_photos.var(axis=0) + 1e-5)
     labels = data.labels_of(photos)[:, 0]
-    expected = LogisticRegression(C=fit.PROBE_C, max_iter=500).fit(standardized, labels).predict_proba(standardized)
+    expected = LogisticRegression(C=start.PROBE_C, max_iter=500).fit(standardized, labels).predict_proba(standardized)
     np.testing.assert_allclose(inference.p_real(model, photos), expected[:, 1], atol=1e-3)
 
 
@@ -177,18 +177,18 @@ def test_a_teacher_of_crops_answers_those_that_its_pupil_sees(backbone_weights, 
     (tmp_path / "teacher").mkdir()
     run.save_model(teacher, tmp_path / "teacher/model.keras")
     run.write_json(tmp_path / "teacher/config.json", {"model": "residual"})
-    lessons = []
+    seen = []
 
-    def stop(learner, images, *args):
-        lessons.extend(images(0, 1))
+    def stop(learner, lessons, *args):
+        seen.extend(lessons.training(0, 1))
         raise run.RunError("seen enough")
 
     monkeypatch.setattr(fit, "train_epochs", stop)
     command = ["fit", "residual", "--data", str(dataset), "--out", str(tmp_path / "pupil"), "--crop", "128"]
     command += ["--teacher", str(tmp_path / "teacher"), "--backbone-weights", str(backbone_weights), "--degrade", "1"]
     assert train.main([*command, "--precision", "float32", "--batch-size", "8"]) == 2
-    assert len(lessons) == 3
-    for crops, answers in lessons:
+    assert len(seen) == 3
+    for crops, answers in seen:
         assert crops.shape[1:] == (128, 128, 3) and 0.01 < np.ptp(answers)
         np.testing.assert_allclose(answers, teacher.get_layer(models.BODY)(crops), atol=1e-3)
 
@@ -259,7 +259,7 @@ def test_a_training_that_diverges_ends_with_a_line_and_no_network(dataset, tmp_p
 
 def test_soft_labels_count_by_their_verdict():
     soft, p_real = np.array([[0.9], [0.6], [0.4], [0.1]]), np.array([[0.8], [0.7], [0.6], [0.2]])
-    for metric, expected in ((fit.Accuracy(), 0.75), (fit.AUC(), 1)):
+    for metric, expected in ((epochs.Accuracy(), 0.75), (epochs.AUC(), 1)):
         metric.update_state(soft, p_real)
         assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
 

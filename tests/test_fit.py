@@ -15,7 +15,7 @@ from conftest import ROOT, finish, train_command
 from PIL import Image
 
 from train import __main__, run
-from train.fitting import fit
+from train.fitting import epochs
 
 
 def test_a_run_folder_holds_everything(trained, dataset):
@@ -116,7 +116,11 @@ def test_nothing_is_resumed_or_overwritten_where_no_training_is(dataset, tmp_pat
 
 def test_jax_trains_it_too(dataset, trained, tmp_path):
     options = ("--data", dataset, "--out", tmp_path / "run", "--epochs", 1, "--batch-size", 8)
-    finish(train_command("fit", "custom", *options, env={"KERAS_BACKEND": "jax"}))
+    script = "import sys; from train import __main__; print(__main__.main(sys.argv[1:]), 'tensorflow' in sys.modules)"
+    command = [sys.executable, "-c", script, "fit", "custom", *map(str, options)]
+    env = os.environ | {"KERAS_BACKEND": "jax"}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.stdout.endswith("\n0 False\n"), done.stderr  # It needs no TensorFlow either.
     assert run.read_json(tmp_path / "run", "config.json")["versions"]["backend"] == "jax"
 
     files = sorted((dataset / "test").rglob("*.jpg"))
@@ -137,7 +141,7 @@ def test_dropout_follows_from_seed_and_epoch_after_loading_too(tmp_path):
     run.save_model(model, tmp_path / run.MODEL)
 
     def trained_answers(network, epoch):
-        fit.reseed(network, 7, epoch)
+        epochs.reseed(network, 7, epoch)
         return np.asarray(network(np.ones((2, 64)), training=True))
 
     first = trained_answers(model, 3)
@@ -147,10 +151,10 @@ def test_dropout_follows_from_seed_and_epoch_after_loading_too(tmp_path):
 
 def test_early_stopping_follows_the_history():
     history = [{"epoch": i + 1, "val_loss": loss} for i, loss in enumerate([0.7, 0.5, 0.6, 0.55])]
-    assert fit.best_epoch(history) == 2
-    assert not fit.stopped_early(history, patience=3)
-    assert fit.stopped_early(history, patience=2)
-    assert not fit.stopped_early([], patience=1)
+    assert epochs.best_epoch(history) == 2
+    assert not epochs.stopped_early(history, patience=3)
+    assert epochs.stopped_early(history, patience=2)
+    assert not epochs.stopped_early([], patience=1)
 
 
 def test_the_best_epochs_weights_with_their_temperature_are_the_runs_model(trained):
@@ -193,7 +197,7 @@ def test_what_is_no_notice_is_passed_on(tmp_path):
         "os.write(2, b'E0000 something.cc:1] disk on fire\\n')\n"
         "raise ImportError('libfoo.so is missing')\n"
     )
-    command = [sys.executable, "-c", "from train.quiet import import_tensorflow; import_tensorflow()"]
+    command = [sys.executable, "-c", "from train.quiet import import_quietly; import_quietly('tensorflow')"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": tmp_path}, capture_output=True, text=True)
     assert "disk on fire" in done.stderr and "libfoo.so is missing" in done.stderr and "cuDNN" not in done.stderr
 

@@ -23,7 +23,7 @@ import export.__main__ as export
 import train.__main__ as train
 from export.artifact import card
 from train import run
-from train.fitting import fit
+from train.fitting import start
 
 PUBLISHED = {
     ".gitattributes", "README.md", "SHA256SUMS", "config.json", "detector.json", "metadata.json",
@@ -621,7 +621,7 @@ def test_a_pupil_of_a_pulled_network_names_it_as_its_base_model(published, hub, 
     assert command("pull", "--repo", "someone/tiny", "--out", tmp_path / "pulled")[0] == 0
     pulled = run.read_json(tmp_path / "pulled", "detector.json")
     assert card.metadata(pulled).base_model is None
-    teacher = fit.describe(tmp_path / "pulled", run.load_model(tmp_path / "pulled"))
+    teacher = start.describe(tmp_path / "pulled", run.load_model(tmp_path / "pulled"))
     for key in ("teacher", "start"):
         pupil = pulled | {"provenance": pulled["provenance"] | {key: teacher}}
         assert card.metadata(pupil).base_model == ["someone/tiny"]

@@ -6,7 +6,15 @@ import pytest
 from conftest import ROOT
 
 ROOMS = ("photos", "networks", "fitting", "figures")  # In the order of what flows.
-BOTTOM = ("chain", "spec", "run", "html", "plots", "quiet")  # Taken by all; they take from one another alone.
+BOTTOM = (
+    "chain",
+    "spec",
+    "run",
+    "arguments",
+    "html",
+    "plots",
+    "quiet",
+)  # Taken by all; they take from one another alone.
 PARTS = ("train", "export", "space", "web", "tests")
 
 

@@ -1,6 +1,5 @@
 """Searching for settings: ranked, resumable, pruned."""
 
-import argparse
 import shlex
 import shutil
 import sqlite3
@@ -14,7 +13,7 @@ from PIL import Image
 
 from train import __main__, run
 from train.chain.read import read_photo
-from train.fitting import fit, tune
+from train.fitting import options, tune
 from train.networks import models
 from train.photos import data
 
@@ -163,10 +162,10 @@ def test_the_winners_command_is_one_that_fit_takes(tmp_path, model):
         assert (args.data, args.batch_size, args.backbone_weights) == (tmp_path / "my set", 32, weights)
         if model == "custom":
             assert tuple(args.filters) == tune.filters(settings)
-        options = fit.options_of(args)
+        chosen = options.options_of(args)
         for name in row.keys() - {"first_filters", "convolutions"}:
-            assert getattr(options, name) == settings[name], name
-        fit.check_options(argparse.Namespace(**vars(args) | vars(options)), {})
+            assert getattr(chosen, name) == settings[name], name
+        options.check_options(args, chosen)
 
 
 def test_each_kind_of_network_is_searched_by_what_it_can_be_trained_with(photos, tmp_path):

@@ -15,18 +15,18 @@
 """
 
 import argparse
-import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from train.quiet import import_tensorflow
+from train.quiet import import_quietly
 
-import_tensorflow()
+import_quietly("keras")  # Which imports TensorFlow only where that is its backend.
 
 from train import run  # noqa: E402
+from train.arguments import count, seed, whole  # noqa: E402
 from train.figures import evaluate, learning_curve, predict, report  # noqa: E402
-from train.fitting import ensemble, fit, tune  # noqa: E402
+from train.fitting import ensemble, fit, options, tune  # noqa: E402
 from train.networks import models  # noqa: E402
 from train.photos import cache, data, explore, fetch  # noqa: E402
 
@@ -48,41 +48,6 @@ def weighted(text: str) -> tuple[Path, float]:
     except ValueError:
         pass  # A folder with a colon in its name.
     return Path(text), 1.0
-
-
-def count(text: str) -> int:
-    """Parse a whole number from 1 on."""
-    if (number := int(text)) < 1:
-        raise ValueError
-    return number
-
-
-def whole(text: str) -> int:
-    """Parse a whole number from 0 on."""
-    if (number := int(text)) < 0:
-        raise ValueError
-    return number
-
-
-def share(text: str) -> float:
-    """Parse a number from 0 to 1."""
-    if not 0 <= (number := float(text)) <= 1:
-        raise ValueError
-    return number
-
-
-def seed(text: str) -> int:
-    """Parse a whole number that seeds Python's, NumPy's and TensorFlow's generators."""
-    if not 0 <= (number := int(text)) < 2**32:
-        raise ValueError
-    return number
-
-
-def rate(text: str) -> float:
-    """Parse a finite number above 0."""
-    if not 0 < (number := float(text)) < math.inf:
-        raise ValueError
-    return number
 
 
 def add_data_options(p: argparse.ArgumentParser) -> None:
@@ -146,7 +111,6 @@ def parser() -> argparse.ArgumentParser:
     p.set_defaults(command=explore.explore)
 
     p = commands.add_parser("fit", help="train a model")
-    default = fit.Options
     p.add_argument("model", choices=sorted(models.NAMES), help="network to train")
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
     p.add_argument(
@@ -159,80 +123,10 @@ def parser() -> argparse.ArgumentParser:
         "an epoch shows each image WEIGHT times (default: 1)",
     )
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
-    p.add_argument("--train-size", type=count, metavar="N", help="train on only N images, half of them of each class")
-    p.add_argument(
-        "--epochs",
-        type=count,
-        help=f"train for at most this many (default: {fit.HEAD_EPOCHS} on a frozen backbone, else {fit.EPOCHS})",
-    )
-    p.add_argument("--batch-size", type=count, help=f"images per step (default: {default.batch_size})")
-    p.add_argument("--learning-rate", type=rate, help=f"highest learning rate (default: {default.learning_rate})")
-    p.add_argument(
-        "--optimizer", choices=sorted(fit.OPTIMIZERS), help=f"what updates the weights (default: {default.optimizer})"
-    )
-    p.add_argument(
-        "--schedule",
-        choices=("constant", "cosine"),
-        help=f"keep the learning rate constant, or let it fall to 0 along half a cosine (default: {default.schedule})",
-    )
-    p.add_argument(
-        "--warmup",
-        type=rate,
-        metavar="EPOCHS",
-        help="with --schedule cosine, let the learning rate first rise from 0 for so long",
-    )
-    p.add_argument("--clip-norm", type=rate, help="largest norm that each weight tensor's gradient may have")
-    p.add_argument("--label-smoothing", type=share, metavar="SHARE", help="how far to move the labels towards 0.5")
     p.add_argument("--teacher", type=Path, metavar="RUN", help="learn this run's P(real) instead of the labels")
     p.add_argument("--start", type=Path, metavar="RUN", help="start from those of this run's layers that the model has")
-    p.add_argument("--no-flip", dest="flip", action="store_const", const=False, help="train without mirror images")
-    p.add_argument(
-        "--zoom",
-        type=share,
-        metavar="SHARE",
-        help="largest share of each side that a random crop may cut away",
-    )
-    p.add_argument(
-        "--crop",
-        type=count,
-        metavar="PIXELS",
-        help="train on random squares of this size, cut out without resizing (residual and xception_tuned only)",
-    )
-    p.add_argument(
-        "--degrade",
-        type=share,
-        metavar="SHARE",
-        help="share of the training images to turn, resize, compress, blur and so on, as people's pictures are",
-    )
-    p.add_argument(
-        "--patience",
-        type=count,
-        help=f"stop after this many epochs without a lower validation loss (default: {default.patience})",
-    )
-    p.add_argument(
-        "--precision",
-        choices=fit.PRECISIONS,
-        help="precision to compute in; the weights are float32 either way "
-        "(default: bfloat16 where the hardware supports it, else float32)",
-    )
-    p.add_argument(
-        "--seed", type=seed, help=f"seed of the weights, the order and the augmentation (default: {default.seed})"
-    )
-    p.add_argument("--filters", type=count, nargs="+", help="number of filters of each of custom's convolutions")
-    p.add_argument("--dense-units", type=count, help="number of units in custom's last layer but one")
-    p.add_argument(
-        "--dropout", type=share, metavar="SHARE", help="share of those units that each training step leaves out"
-    )
     p.add_argument("--backbone-weights", type=Path, help=".weights.h5 file to use instead of Keras' ImageNet weights")
-    p.add_argument("--unfreeze", type=count, metavar="N", help="afterwards, train the backbone's last N layers too")
-    p.add_argument(
-        "--fine-tune-epochs",
-        type=count,
-        help=f"with --unfreeze, train those layers for at most this many (default: {default.fine_tune_epochs})",
-    )
-    p.add_argument(
-        "--fine-tune-rate", type=rate, help=f"learning rate for --unfreeze (default: {default.fine_tune_rate})"
-    )
+    options.add_options(p)
     p.add_argument(
         "--resume",
         action="store_true",

@@ -4,10 +4,12 @@ Each start of it writes some lines about plugins for graphics cards that it regi
 any setting of verbosity counts. Anything else it writes is passed on.
 """
 
+import importlib
 import os
 import re
 import sys
 import tempfile
+from types import ModuleType
 
 DRIVERS = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg")  # Of NVIDIA's cards; the last in Windows' Linux.
 NOTICES = re.compile(
@@ -16,8 +18,8 @@ NOTICES = re.compile(
 )
 
 
-def import_tensorflow() -> None:
-    """Import it with standard error held back, then write what is no notice there."""
+def import_quietly(name: str) -> ModuleType:
+    """Import TensorFlow, or what imports it, with standard error held back; then write what is no notice there."""
     # Where there is no graphics card, it is no error that none could be started.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if any(map(os.path.exists, DRIVERS)) else "3")
     sys.stderr.flush()
@@ -25,7 +27,7 @@ def import_tensorflow() -> None:
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
-            import tensorflow  # noqa: F401
+            return importlib.import_module(name)
         finally:
             sys.stderr.flush()
             os.dup2(terminal, 2)

@@ -26,7 +26,7 @@ from conftest import write_dataset  # noqa: E402
 from table import row  # noqa: E402
 
 from train.figures.metrics import interval_95  # noqa: E402
-from train.fitting import fit  # noqa: E402
+from train.fitting import backend  # noqa: E402
 from train.networks import features, models  # noqa: E402
 from train.photos import data  # noqa: E402
 from train.spec import CLASS_NAMES, INPUT_SIZE  # noqa: E402
@@ -80,7 +80,7 @@ def main() -> None:
 
 def custom(folder: Path, photos: dict[str, list[data.Photo]], epochs: int) -> None:
     """Compare the training of `custom`, its accuracy, and what is read for it."""
-    images, precision = len(photos["train"]), fit.fastest_precision()
+    images, precision = len(photos["train"]), backend.fastest_precision()
     steps = data.steps(images, BATCH)
     plain = keras.utils.image_dataset_from_directory(
         folder / "train", label_mode="binary", image_size=(INPUT_SIZE, INPUT_SIZE), batch_size=BATCH, verbose=False

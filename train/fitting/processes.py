@@ -42,12 +42,12 @@ while chunk := os.read(0, 65536):
 """
 
 
-def join(args: argparse.Namespace) -> Share:
+def join(args: argparse.Namespace, batch_size: int) -> Share:
     """Wait for the other processes, if there are to be any; those but the first print nothing from here on.
 
     Args:
-        args: ``coordinator``, ``processes`` and ``process_id``, or ``distributed`` to let JAX find these; and the
-            ``batch_size`` of all.
+        args: ``coordinator``, ``processes`` and ``process_id``, or ``distributed`` to let JAX find these.
+        batch_size: of all together.
 
     Returns:
         The share of this process.
@@ -73,8 +73,8 @@ def join(args: argparse.Namespace) -> Share:
     except (RuntimeError, ValueError) as error:
         raise run.RunError(f"The processes could not be joined: {str(error).splitlines()[0]}") from error
     share = Share(jax.process_index(), jax.process_count(), jax.device_count())
-    if args.batch_size % share.devices:
-        raise run.RunError(f"--batch-size {args.batch_size} can't be shared by {share.devices} devices alike.")
+    if batch_size % share.devices:
+        raise run.RunError(f"--batch-size {batch_size} can't be shared by {share.devices} devices alike.")
     if share.index:
         sys.stdout = open(os.devnull, "w")
     return share

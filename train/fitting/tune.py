@@ -8,26 +8,24 @@ trials as ``ranking.csv`` and ``ranking.md``, and ``plots/tuning.png``.
 """
 
 import argparse
-import itertools
+import logging
 import math
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-import grain
 import keras
 import numpy as np
 import optuna
-import tensorflow as tf
 from matplotlib.figure import Figure
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from train import run
 from train.chain.read import read_photo
-from train.fitting import fit
-from train.fitting.fit import OPTIMIZERS
-from train.networks import features, inference, models
+from train.fitting import backend, lessons, start
+from train.fitting.options import OPTIMIZERS, Options, flag
+from train.networks import models
 from train.photos import data
 
 STUDY = "study.db"
@@ -46,14 +44,14 @@ SPACE = {
 }
 # What `fit` does by itself; the first trial, so that the ranking shows what the search gains.
 DEFAULTS = {
-    "first_filters": 32,
-    "convolutions": 3,
+    "first_filters": models.CUSTOM_FILTERS[0],
+    "convolutions": len(models.CUSTOM_FILTERS),
     "dense_units": 128,
     "dropout": 0.0,
-    "optimizer": "adam",
-    "learning_rate": 1e-3,
-    "flip": True,
-    "zoom": 0.0,
+    "optimizer": Options.optimizer,
+    "learning_rate": Options.learning_rate,
+    "flip": Options.flip,
+    "zoom": Options.zoom,
     "crop": 160,
 }
 OF_CUSTOM = ("first_filters", "convolutions", "dense_units", "dropout")
@@ -87,9 +85,8 @@ def tune(args: argparse.Namespace) -> None:
         data.DataError: the dataset can't be trained on.
         run.RunError: ``args.out`` holds a search with other options.
     """
-    if keras.backend.backend() == "tensorflow":
-        tf.config.experimental.enable_op_determinism()
-        tf.get_logger().setLevel("ERROR")  # It warns of each new network's tracing.
+    backend.make_reproducible(args.seed)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # It warns of each new network's tracing.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
     out = Path(args.out)
@@ -97,7 +94,7 @@ def tune(args: argparse.Namespace) -> None:
     config = {
         "model": args.model,
         "options": {key: getattr(args, key) for key in ("epochs", "batch_size", "seed")},
-        "start": fit.start_of(args.model, args.backbone_weights),
+        "start": start.start_of(args.model, args.backbone_weights),
         "search": {name: str(SPACE[name]) for name in settings_of(args.model)},
         "dataset": {"names": [args.data.resolve().name]} | data.fingerprint(photos),
         "versions": run.versions(),
@@ -167,26 +164,17 @@ def attempt(
     of_network = {}
     if name == "custom":
         of_network = {"filters": filters(settings), **{key: settings[key] for key in ("dense_units", "dropout")}}
-    model = fit.build(name, backbone_weights, of_network)
+    model = start.build(name, backbone_weights, of_network)
     learner = models.part(model, models.HEAD, models.BODY)
-    training = [photo for photo in photos if photo.split == "train"]
-    validation = [photo for photo in photos if photo.split == "valid"]
-    size = models.input_size(model)
+    training, validation = ([photo for photo in photos if photo.split == split] for split in ("train", "valid"))
+    of_training = {key: settings[key] for key in ("flip", "zoom", "crop") if key in settings}
+    options, labels = Options(batch_size=batch_size, seed=seed, **of_training), data.labels_of(training)
     if name in models.BACKBONES:
-        extractor = features.extractor(model)
-        of_training, of_validation = features.compute(extractor, training), features.compute(extractor, validation)
-        validation_batches = features.batches(of_validation, validation, inference.BATCH)
+        shown = lessons.of_features(model, training, validation, labels, options)
     else:
-        validation_batches = data.batches(validation, inference.BATCH, size, read)
-    augmentation = data.Augmentation(settings["flip"], settings.get("zoom", 0.0), settings.get("crop"))
-
-    def training_batches(epoch: int) -> grain.IterDataset:
-        if name in models.BACKBONES:
-            return features.batches(of_training, training, batch_size, (seed, epoch), settings["flip"])
-        return data.batches(training, batch_size, size, read, (seed, epoch), augmentation)
-
+        shown = lessons.of_photos(training, validation, labels, models.input_size(model), read, options)
     if name in models.TEXTURE_NETWORKS:
-        fit.start_linear(model, itertools.islice(training_batches(0), data.steps(fit.PROBE_IMAGES, batch_size)))
+        start.start_linear(model, shown.training(0, 1), batch_size)
     learner.compile(
         optimizer=OPTIMIZERS[settings["optimizer"]](settings["learning_rate"]),
         loss="binary_crossentropy",
@@ -198,13 +186,13 @@ def attempt(
     lowest = math.inf
     for epoch in range(epochs):
         log = learner.fit(
-            training_batches(epoch),
-            validation_data=validation_batches,
+            shown.training(epoch, 1),
+            validation_data=shown.validation,
             initial_epoch=epoch,
             epochs=epoch + 1,
-            steps_per_epoch=data.steps(len(training), batch_size),
+            steps_per_epoch=shown.steps[0],
             shuffle=False,
-            validation_steps=data.steps(len(validation), inference.BATCH),
+            validation_steps=shown.steps[1],
         ).history
         loss = log["val_loss"][0]
         if not math.isfinite(loss):
@@ -266,8 +254,7 @@ def how_to_train(model: str, row: dict, folder: Path, batch_size: int, backbone_
     skipped = ("first_filters", "convolutions", "flip")
     options |= {name: shown(row[name]) for name in settings_of(model) if name not in skipped}
     words = [
-        f"--{name.replace('_', '-')} {value if name == 'filters' else shlex.quote(str(value))}"
-        for name, value in options.items()
+        f"{flag(name)} {value if name == 'filters' else shlex.quote(str(value))}" for name, value in options.items()
     ]
     words += [] if row["flip"] else ["--no-flip"]
     return f"To train the first of them until it stops improving:\n  python -m train fit {model} {' '.join(words)}"

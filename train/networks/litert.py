@@ -3,9 +3,9 @@
 import tempfile
 
 import keras
-import tensorflow as tf
 
 from train.networks import models
+from train.quiet import import_quietly
 
 
 def converted(model: keras.Model) -> bytes:
@@ -15,6 +15,7 @@ def converted(model: keras.Model) -> bytes:
         model: from pixels to P(real), and maybe more. In the file, the input is float32 (1, size, size, 3), RGB,
             0..255.
     """
+    tf = import_quietly("tensorflow")  # Elsewhere, JAX needs none.
     size = models.input_size(model)
     archive = keras.export.ExportArchive()
     archive.track(model)

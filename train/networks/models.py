@@ -261,6 +261,7 @@ def input_size(model: keras.Model) -> int:
 # Layers that compute in float32 in any training: bfloat16 has 8 bits, as many as a pixel before it is resized; and sums
 # over a map, their standardization and the logit are what a verdict hangs on.
 ALWAYS_FLOAT32 = (RESIZE_LAYER, "scale", STANDARDIZE, FEATURES, P_REAL)
+PRECISIONS = ("float32", "mixed_bfloat16")  # Of all other layers; Keras' names.
 
 
 def in_precision(model: keras.Model, precision: str) -> keras.Model:
@@ -268,7 +269,7 @@ def in_precision(model: keras.Model, precision: str) -> keras.Model:
 
     Args:
         model: as built here, or a part of it.
-        precision: "float32" or "mixed_bfloat16", of all layers but ALWAYS_FLOAT32.
+        precision: of PRECISIONS.
     """
 
     def copied(operation: keras.Operation) -> keras.Operation:
