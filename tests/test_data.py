@@ -20,7 +20,7 @@ from PIL import Image
 from train import __main__
 from train.chain.read import read_photo
 from train.chain.resize import resize
-from train.photos import data
+from train.photos import cache, data, decoded, feed
 from train.spec import RESIZE
 
 
@@ -221,7 +221,7 @@ def images_of(batches):
 
 def test_validation_is_fed_in_order_and_unchanged(tmp_path):
     photos = data.list_photos(write_dataset(tmp_path, {"valid": 4}, size=32) / "valid", "valid")
-    (pixels, labels), *_ = data.batches(photos, batch_size=100)
+    (pixels, labels), *_ = feed.batches(photos, batch_size=100)
     assert labels[:, 0].tolist() == [photo.label for photo in photos]
     expected = np.stack([read_photo(photo.path) for photo in photos])
     # 32 to 224 pixels, half-pixel centres: every seventh output pixel sits on the middle of an input pixel.
@@ -239,17 +239,17 @@ def test_resizing_is_that_of_the_networks(shape, size):
 
 def test_epochs_follow_one_another(dataset):
     photos = data.list_photos(dataset / "train", "train")
-    several = images_of(data.batches(photos, 7, training_seed=(0, 3), epochs=2))
-    alone = [images_of(data.batches(photos, 7, training_seed=(0, epoch))) for epoch in (3, 4)]
+    several = images_of(feed.batches(photos, 7, training_seed=(0, 3), epochs=2))
+    alone = [images_of(feed.batches(photos, 7, training_seed=(0, epoch))) for epoch in (3, 4)]
     np.testing.assert_array_equal(several, np.concatenate(alone))
 
 
 def test_worker_processes_feed_the_same(dataset):
     photos = data.list_photos(dataset / "train", "train")
-    how = {"training_seed": (0, 0), "augmentation": data.Augmentation(zoom=0.2, crop=50, degrade=0.5), "epochs": 2}
-    with contextlib.closing(iter(data.batches(photos, 7, 64, workers=2, **how))) as batches:
+    how = {"training_seed": (0, 0), "augmentation": feed.Augmentation(zoom=0.2, crop=50, degrade=0.5), "epochs": 2}
+    with contextlib.closing(iter(feed.batches(photos, 7, 64, workers=2, **how))) as batches:
         pixels, labels = map(np.concatenate, zip(*batches))
-    same = list(data.batches(photos, 7, 64, **how))
+    same = list(feed.batches(photos, 7, 64, **how))
     np.testing.assert_array_equal(pixels, np.concatenate([some for some, _ in same]))
     np.testing.assert_array_equal(labels, np.concatenate([some for _, some in same]))
 
@@ -267,10 +267,10 @@ def test_no_worker_outlives_a_killed_training(dataset, tmp_path):
 
 def test_training_is_shuffled_and_flipped_by_seed_and_epoch(dataset):
     photos = data.list_photos(dataset / "train", "train")
-    plain = images_of(data.batches(photos, 7))
-    first = images_of(data.batches(photos, 7, training_seed=(0, 0)))
-    np.testing.assert_array_equal(first, images_of(data.batches(photos, 7, training_seed=(0, 0))))
-    assert not np.array_equal(first, images_of(data.batches(photos, 7, training_seed=(0, 1))))
+    plain = images_of(feed.batches(photos, 7))
+    first = images_of(feed.batches(photos, 7, training_seed=(0, 0)))
+    np.testing.assert_array_equal(first, images_of(feed.batches(photos, 7, training_seed=(0, 0))))
+    assert not np.array_equal(first, images_of(feed.batches(photos, 7, training_seed=(0, 1))))
 
     same = [(plain == image).all((1, 2, 3)).any() for image in first]
     mirrored = [np.isclose(plain[:, :, ::-1], image, atol=1e-3).all((1, 2, 3)).any() for image in first]
@@ -280,17 +280,17 @@ def test_training_is_shuffled_and_flipped_by_seed_and_epoch(dataset):
 
 def test_flips_can_be_left_out(dataset):
     photos = data.list_photos(dataset / "train", "train")
-    flipped = images_of(data.batches(photos, 7, training_seed=(0, 0)))
-    upright = images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=data.Augmentation(flip=False)))
-    order = data.draw(photos, np.random.default_rng((0, 0)))
-    np.testing.assert_array_equal(upright, images_of(data.batches([photos[i] for i in order], 7)))
+    flipped = images_of(feed.batches(photos, 7, training_seed=(0, 0)))
+    upright = images_of(feed.batches(photos, 7, training_seed=(0, 0), augmentation=feed.Augmentation(flip=False)))
+    order = feed.draw(photos, np.random.default_rng((0, 0)))
+    np.testing.assert_array_equal(upright, images_of(feed.batches([photos[i] for i in order], 7)))
     assert not np.array_equal(upright, flipped)
 
 
 def test_labels_follow_the_shuffled_images(dataset):
     photos = data.list_photos(dataset / "train", "train")
-    plain = images_of(data.batches(photos, 7))
-    for pixels, labels in data.batches(photos, 7, training_seed=(3, 1)):
+    plain = images_of(feed.batches(photos, 7))
+    for pixels, labels in feed.batches(photos, 7, training_seed=(3, 1)):
         for image, label in zip(pixels, labels):
             found = [np.isclose(plain, view, atol=1e-3).all((1, 2, 3)) for view in (image, image[:, ::-1])]
             assert photos[int(np.argmax(found[0] | found[1]))].label == label[0]
@@ -298,17 +298,17 @@ def test_labels_follow_the_shuffled_images(dataset):
 
 def test_zoom_cuts_away_no_more_than_asked(dataset):
     photos = data.list_photos(dataset / "train", "train")
-    zoomed = images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=data.Augmentation(zoom=0.2)))
+    zoomed = images_of(feed.batches(photos, 7, training_seed=(0, 0), augmentation=feed.Augmentation(zoom=0.2)))
     assert zoomed.shape == (24, 224, 224, 3)
-    assert not np.array_equal(zoomed, images_of(data.batches(photos, 7, training_seed=(0, 0))))
+    assert not np.array_equal(zoomed, images_of(feed.batches(photos, 7, training_seed=(0, 0))))
 
 
 def test_crops_are_windows_of_the_photo(dataset):
     photos = data.list_photos(dataset / "train", "train")
-    augmentation = data.Augmentation(flip=False, crop=100)
-    crops = images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=augmentation))
-    order = data.draw(photos, np.random.default_rng((0, 0)))
-    wholes = images_of(data.batches([photos[i] for i in order], 7))
+    augmentation = feed.Augmentation(flip=False, crop=100)
+    crops = images_of(feed.batches(photos, 7, training_seed=(0, 0), augmentation=augmentation))
+    order = feed.draw(photos, np.random.default_rng((0, 0)))
+    wholes = images_of(feed.batches([photos[i] for i in order], 7))
     corners = set()
     for crop, whole in zip(crops, wholes):
         windows = np.lib.stride_tricks.sliding_window_view(whole[..., 0], (100, 100))
@@ -321,7 +321,7 @@ def test_crops_are_windows_of_the_photo(dataset):
 def test_a_share_of_the_images_is_degraded(dataset):
     photos = data.list_photos(dataset / "train", "train")
     plain, some = (
-        images_of(data.batches(photos, 7, training_seed=(0, 0), augmentation=data.Augmentation(degrade=share)))
+        images_of(feed.batches(photos, 7, training_seed=(0, 0), augmentation=feed.Augmentation(degrade=share)))
         for share in (0, 0.5)
     )
     assert 4 < (np.abs(plain - some).mean((1, 2, 3)) > 0).sum() < 20
@@ -330,8 +330,8 @@ def test_a_share_of_the_images_is_degraded(dataset):
 def test_an_epoch_shows_each_image_as_often_as_its_weight_says(dataset):
     photos = data.list_photos(dataset / "train", "train")
     photos = [dataclasses.replace(photo, weight=2.5 if photo.label else 0.5) for photo in photos]
-    assert data.epoch_size(photos) == 36
-    times = np.bincount(data.draw(photos, np.random.default_rng(1)), minlength=24)
+    assert feed.epoch_size(photos) == 36
+    times = np.bincount(feed.draw(photos, np.random.default_rng(1)), minlength=24)
     assert times.sum() == 36 and set(times[:12]) == {0, 1} and set(times[12:]) == {2, 3}
 
 
@@ -345,8 +345,8 @@ def test_another_sources_splits_join_those_of_the_set(tmp_path, dataset):
 def test_other_labels_follow_the_images_too(dataset):
     photos = data.list_photos(dataset / "train", "train")
     soft = np.linspace(0.1, 0.9, len(photos), dtype="float32")[:, None]
-    got = [float(label) for _, labels in data.batches(photos, 7, training_seed=(0, 0), labels=soft) for label in labels]
-    assert got == soft[data.draw(photos, np.random.default_rng((0, 0))), 0].tolist()
+    got = [float(label) for _, labels in feed.batches(photos, 7, training_seed=(0, 0), labels=soft) for label in labels]
+    assert got == soft[feed.draw(photos, np.random.default_rng((0, 0))), 0].tolist()
 
 
 @pytest.fixture
@@ -363,47 +363,47 @@ def mixed(tmp_path, monkeypatch):
 
 
 def test_decoded_images_say_their_size_and_change_nothing(mixed, capsys):
-    read = data.cached_reader(mixed)
+    read = decoded.cached_reader(mixed)
     need = 3 * (6 * 64 * 64 + 30 * 20 + 50 * 40)
-    assert f"decoding 8 images into {data.cache.folder()}/pixels-" in capsys.readouterr().out
+    assert f"decoding 8 images into {cache.folder()}/pixels-" in capsys.readouterr().out
     assert sum(file.stat().st_size for file in read.files) == need
     for photo in mixed:
         np.testing.assert_array_equal(read(photo.path), read_photo(photo.path))
-    np.testing.assert_array_equal(images_of(data.batches(mixed, 3)), images_of(data.batches(mixed, 3, read=read)))
-    with contextlib.closing(iter(data.batches(mixed, 3, read=read, training_seed=(0, 0), workers=1))) as batches:
+    np.testing.assert_array_equal(images_of(feed.batches(mixed, 3)), images_of(feed.batches(mixed, 3, read=read)))
+    with contextlib.closing(iter(feed.batches(mixed, 3, read=read, training_seed=(0, 0), workers=1))) as batches:
         fed = images_of(batches)
-    np.testing.assert_array_equal(fed, images_of(data.batches(mixed, 3, training_seed=(0, 0))))
+    np.testing.assert_array_equal(fed, images_of(feed.batches(mixed, 3, training_seed=(0, 0))))
 
 
 def test_images_are_decoded_once_whatever_they_are_called(mixed, tmp_path, monkeypatch, capsys):
-    first = data.cached_reader(mixed)
+    first = decoded.cached_reader(mixed)
     capsys.readouterr()
-    monkeypatch.setattr(data, "read_photo", None)
+    monkeypatch.setattr(decoded, "read_photo", None)
     (tmp_path / "set").rename(tmp_path / "moved")
     moved = [dataclasses.replace(photo, path=photo.path.replace("/set/", "/moved/")) for photo in mixed]
-    again = data.cached_reader(moved)
+    again = decoded.cached_reader(moved)
     assert capsys.readouterr().out == ""
     for photo, other in zip(mixed, moved):
         np.testing.assert_array_equal(first(photo.path), again(other.path))
 
 
 def test_decoding_that_was_interrupted_goes_on(mixed, monkeypatch):
-    decoded = []
+    read_so_far = []
 
     def interrupted(content):
-        if len(decoded) == 4:
+        if len(read_so_far) == 4:
             raise KeyboardInterrupt
-        decoded.append(content)
+        read_so_far.append(content)
         return read_photo(content)
 
-    monkeypatch.setattr(data, "read_photo", interrupted)
+    monkeypatch.setattr(decoded, "read_photo", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        data.cached_reader(mixed)
-    kept = {*data.cache.folder().rglob("*.pixels")}
-    assert kept and not list(data.cache.folder().rglob("*.partial"))
+        decoded.cached_reader(mixed)
+    kept = {*cache.folder().rglob("*.pixels")}
+    assert kept and not list(cache.folder().rglob("*.partial"))
     before = {path: path.stat().st_mtime_ns for path in kept}
-    monkeypatch.setattr(data, "read_photo", read_photo)
-    read = data.cached_reader(mixed)
+    monkeypatch.setattr(decoded, "read_photo", read_photo)
+    read = decoded.cached_reader(mixed)
     assert kept < {*read.files} and before == {path: path.stat().st_mtime_ns for path in kept}
     for photo in mixed:
         np.testing.assert_array_equal(read(photo.path), read_photo(photo.path))
@@ -412,14 +412,14 @@ def test_decoding_that_was_interrupted_goes_on(mixed, monkeypatch):
 def test_a_photo_that_changes_meanwhile_is_refused(mixed):
     shutil.copy(mixed[0].path, mixed[1].path)
     with pytest.raises(data.DataError, match=f"{mixed[1].path} was changed while it was being read"):
-        data.cached_reader(mixed)
+        decoded.cached_reader(mixed)
 
 
 def test_images_that_the_disk_has_no_room_for_are_not_decoded(mixed, capsys, monkeypatch):
-    monkeypatch.setattr(data.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
-    assert data.cached_reader(mixed) is read_photo
+    monkeypatch.setattr(decoded.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000}))
+    assert decoded.cached_reader(mixed) is read_photo
     assert "not cached: the images take 0.00 GB decoded" in capsys.readouterr().out
-    assert not list(data.cache.folder().rglob("*.pixels"))
+    assert not list(cache.folder().rglob("*.pixels"))
 
 
 def test_another_source_may_have_one_class_or_none(tmp_path, dataset):

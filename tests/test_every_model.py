@@ -18,7 +18,7 @@ from train import plots, run
 from train.figures import compare, conditions, robustness
 from train.fitting import epochs, fit, start
 from train.networks import features, inference, models
-from train.photos import data, leaks
+from train.photos import data, feed, leaks
 
 
 @pytest.mark.parametrize("name", models.BACKBONES)
@@ -130,7 +130,7 @@ def test_the_tuned_networks_start_from_the_file_and_keep_its_statistics(backbone
 def test_the_start_is_the_regression_of_standardized_features(backbone_weights, dataset):
     model = models.build("residual", str(backbone_weights))
     photos = data.load_checked(dataset, ("train",))
-    batches = data.batches(photos, 8, 256)
+    batches = feed.batches(photos, 8, 256)
     of_photos = models.features_of(model).predict(batches, verbose=0)
     start.start_linear(model, batches, 8)
     standardized = (of_photos - of_photos.mean(axis=0)) / np.sqrt(of_photos.var(axis=0) + 1e-5)

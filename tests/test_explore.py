@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from train import __main__, html, run
-from train.photos import data, explore
+from train.photos import data, explore, signals
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_colour_histograms_are_shares_of_each_channel():
     pixels = np.zeros((2, 4, 3), np.uint8)
     pixels[0, :, 0] = 255
     pixels[..., 2] = [4, 7, 8, 200]
-    histogram = explore.colour_histogram(pixels)
+    histogram = signals.colour_histogram(pixels)
     assert histogram.shape == (3, 64)
     assert histogram[0, 0] == histogram[0, 63] == 0.5
     assert histogram[1, 0] == 1
@@ -130,7 +130,7 @@ def test_colour_histograms_are_shares_of_each_channel():
 def test_white_noise_has_a_flat_spectrum_of_its_variance(shape):
     noise = np.random.default_rng(0).normal(128, 20, shape)
     pixels = np.repeat(np.clip(np.rint(noise), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
-    spectrum = explore.power_spectrum(pixels)
+    spectrum = signals.power_spectrum(pixels)
     assert spectrum.shape == (128,)
     # The mean logarithm of exponentially distributed power is below that of its mean by Euler's constant.
     expected = 10 * np.log10(20**2) - 10 / np.log(10) * np.euler_gamma
@@ -142,9 +142,9 @@ def test_round_waves_stand_at_their_frequency():
     for cycles, pixels in ((0.25, 256), (0.125, 160)):
         place = np.arange(pixels) - pixels / 2
         waves = 127 + 100 * np.cos(2 * np.pi * cycles * np.hypot(place[:, None], place))
-        spectrum = explore.power_spectrum(np.repeat(waves.astype(np.uint8)[..., None], 3, axis=2))
+        spectrum = signals.power_spectrum(np.repeat(waves.astype(np.uint8)[..., None], 3, axis=2))
         assert (np.argmax(spectrum) + 1) / 256 == pytest.approx(cycles, abs=1 / 256)
-    assert np.isfinite(explore.power_spectrum(np.full((1, 1, 3), 9, np.uint8))).all()
+    assert np.isfinite(signals.power_spectrum(np.full((1, 1, 3), 9, np.uint8))).all()
 
 
 def test_the_comparison_finds_the_shifted_number_alone():
@@ -152,7 +152,7 @@ def test_the_comparison_finds_the_shifted_number_alone():
     fake, real = random.normal(size=(60, 20)), random.normal(size=(50, 20))
     fake[:, 7] += 2
     fake[:, 9], real[:, 9] = 0, 0
-    test = explore.compare(fake, real)
+    test = signals.compare(fake, real)
     assert [i for i, p in enumerate(test["p"]) if p < 0.05] == [7]
     assert test["fake_above_real"][7] == pytest.approx((fake[:, 7, None] > real[:, 7]).mean())
     assert (test["p"][9], test["fake_above_real"][9]) == (1, 0.5)
@@ -195,7 +195,7 @@ def test_pages_escape_and_format_what_they_are_given():
 
 def test_photos_are_measured_once(dataset, monkeypatch):
     photos = data.scan(data.list_photos(dataset / "valid", "valid"))
-    first = explore.measure(photos, "first")
-    monkeypatch.setattr(explore, "read_photo", None)
-    for before, again in zip(first, explore.measure(photos, "again")):
+    first = signals.measure(photos, "first")
+    monkeypatch.setattr(signals, "read_photo", None)
+    for before, again in zip(first, signals.measure(photos, "again")):
         np.testing.assert_array_equal(before, again)

@@ -8,7 +8,7 @@ from conftest import finish, free_port, train_command
 
 from train import __main__, run
 from train.fitting import processes
-from train.photos import data
+from train.photos import feed
 
 JAX = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
 TINY = ("--filters", 2, 2, 2, 2, "--dense-units", 4, "--dropout", 0.2, "--batch-size", 8, "--precision", "float32")
@@ -34,16 +34,16 @@ def alone(dataset, tmp_path_factory):
 
 
 def test_every_image_is_fed_by_one_process_in_its_place():
-    shares = [data.Share(index, 2, 4) for index in range(2)]
+    shares = [feed.Share(index, 2, 4) for index in range(2)]
     for images, batch_size in ((24, 8), (21, 8), (23, 20), (3, 8)):
         fed = [
             [
                 inputs.tolist()
-                for inputs, _ in data.fed(lambda _, place: (place, place), images, batch_size, share=share)
+                for inputs, _ in feed.fed(lambda _, place: (place, place), images, batch_size, share=share)
             ]
             for share in shares
         ]
-        assert len(fed[0]) == len(fed[1]) == data.steps(images, batch_size, shares[0])
+        assert len(fed[0]) == len(fed[1]) == feed.steps(images, batch_size, shares[0])
         together = [place for parts in zip(*fed) for part in parts for place in part]
         assert together == [*range(len(together))] and images - 4 < len(together) <= images
         assert all(len(one) == len(other) and len(one) % 2 == 0 for one, other in zip(*fed))

@@ -28,7 +28,7 @@ from table import row  # noqa: E402
 from train.figures.metrics import interval_95  # noqa: E402
 from train.fitting import backend  # noqa: E402
 from train.networks import features, models  # noqa: E402
-from train.photos import data  # noqa: E402
+from train.photos import data, feed  # noqa: E402
 from train.spec import CLASS_NAMES, INPUT_SIZE  # noqa: E402
 
 BATCH = 128
@@ -81,11 +81,11 @@ def main() -> None:
 def custom(folder: Path, photos: dict[str, list[data.Photo]], epochs: int) -> None:
     """Compare the training of `custom`, its accuracy, and what is read for it."""
     images, precision = len(photos["train"]), backend.fastest_precision()
-    steps = data.steps(images, BATCH)
+    steps = feed.steps(images, BATCH)
     plain = keras.utils.image_dataset_from_directory(
         folder / "train", label_mode="binary", image_size=(INPUT_SIZE, INPUT_SIZE), batch_size=BATCH, verbose=False
     )
-    fed = data.batches(photos["train"], BATCH, training_seed=(0, 0), epochs=1 + epochs, workers=data.best_workers())
+    fed = feed.batches(photos["train"], BATCH, training_seed=(0, 0), epochs=1 + epochs, workers=feed.best_workers())
     networks = {
         f"`fit`, {precision}": compiled(models.in_precision(models.custom(), precision)),
         "plain loop": compiled(models.custom()),
@@ -105,7 +105,7 @@ def custom(folder: Path, photos: dict[str, list[data.Photo]], epochs: int) -> No
             *((name, statistics.mean(all_[1:])) for name, all_ in epoch_times.items()),
         )
     )
-    fed = data.batches(photos["train"], BATCH, training_seed=(0, 0), epochs=3, workers=data.best_workers())
+    fed = feed.batches(photos["train"], BATCH, training_seed=(0, 0), epochs=3, workers=feed.best_workers())
     with contextlib.closing(iter(fed)) as stream:
         times = {"Grain": reading(stream, steps), "plain loop": reading(iter(plain.repeat(3)), steps)}
     print(
@@ -117,8 +117,8 @@ def custom(folder: Path, photos: dict[str, list[data.Photo]], epochs: int) -> No
         )
     )
     for name, network in networks.items():
-        valid = data.batches(photos["valid"], BATCH)
-        _, accuracy = network.evaluate(valid, steps=data.steps(len(photos["valid"]), BATCH), verbose=0)
+        valid = feed.batches(photos["valid"], BATCH)
+        _, accuracy = network.evaluate(valid, steps=feed.steps(len(photos["valid"]), BATCH), verbose=0)
         low, high = interval_95(round(accuracy * len(photos["valid"])), len(photos["valid"]))
         print(f"{name}: validation accuracy {accuracy:.3f} ({low:.3f}..{high:.3f}) after {1 + epochs} epochs")
 
@@ -137,7 +137,7 @@ def frozen(photos: list[data.Photo], backbone_weights: str | None) -> None:
     """Compare the training of a head on a frozen network."""
     model = compiled(models.build("xception", backbone_weights))
     head = compiled(models.in_precision(models.part(model, models.HEAD), "float32"))
-    size, steps = models.input_size(model), data.steps(len(photos), BATCH)
+    size, steps = models.input_size(model), feed.steps(len(photos), BATCH)
 
     def once() -> None:
         views = features.compute(features.extractor(model), photos)
@@ -146,7 +146,7 @@ def frozen(photos: list[data.Photo], backbone_weights: str | None) -> None:
 
     def whole() -> None:
         model.fit(
-            data.batches(photos, BATCH, size, training_seed=(0, 0)), steps_per_epoch=steps, verbose=0, shuffle=False
+            feed.batches(photos, BATCH, size, training_seed=(0, 0)), steps_per_epoch=steps, verbose=0, shuffle=False
         )
 
     whole()  # Compiles.

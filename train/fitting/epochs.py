@@ -15,7 +15,7 @@ from train.fitting import processes
 from train.fitting.lessons import Lessons
 from train.fitting.options import OPTIMIZERS, Options
 from train.networks import models
-from train.photos.data import Share
+from train.photos.feed import Share
 
 DIVERGED = "Start anew with a lower --learning-rate, or with --clip-norm 1."
 

@@ -23,7 +23,7 @@ from train.fitting.calibration import fit_temperature
 from train.fitting.epochs import DIVERGED, train_epochs
 from train.fitting.options import Options, check_crop, check_options, options_of
 from train.networks import features, inference, models
-from train.photos import data, leaks
+from train.photos import data, decoded, feed, leaks
 
 SAME = ("model", "backbone", "teacher", "dataset")  # What a resumed training must not change, beside its options.
 
@@ -72,11 +72,11 @@ def fit(args: argparse.Namespace) -> list[data.Photo] | None:
         leaks.keep(args.out, training, learnt_from(args))
     model.summary()
 
-    read = data.cached_reader([*training, *validation]) if args.cache else read_photo
-    workers = data.best_workers() if args.workers is None else args.workers
+    read = decoded.cached_reader([*training, *validation]) if args.cache else read_photo
+    workers = feed.best_workers() if args.workers is None else args.workers
     labels, crops_teacher = answers(teacher, training, options)
 
-    def photo_lessons(share: data.Share) -> lessons.Lessons:
+    def photo_lessons(share: feed.Share) -> lessons.Lessons:
         size = models.input_size(model)
         return lessons.of_photos(training, validation, labels, size, read, options, workers, share)
 
@@ -90,7 +90,7 @@ def fit(args: argparse.Namespace) -> list[data.Photo] | None:
         if args.model in models.TEXTURE_NETWORKS and not begun:
             if parent:
                 models.inherit(model, parent)
-            start.start_linear(model, photo_lessons(data.WHOLE).training(0, 1), options.batch_size)
+            start.start_linear(model, photo_lessons(feed.WHOLE).training(0, 1), options.batch_size)
         of_photos = photo_lessons(share)
         of_photos = lessons.taught(of_photos, crops_teacher) if crops_teacher else of_photos
         train_epochs(models.part(model, models.BODY), of_photos, options, args.out, share)
@@ -224,8 +224,8 @@ def calibrate(
     """
     # On untouched files alone, a network is surer than it may be elsewhere.
     seed = (options.seed, 0) if options.degrade else None
-    world = data.Augmentation(options.flip, degrade=options.degrade)
-    shown = data.batches(validation, inference.BATCH, models.input_size(model), read, seed, world)
+    world = feed.Augmentation(options.flip, degrade=options.degrade)
+    shown = feed.batches(validation, inference.BATCH, models.input_size(model), read, seed, world)
     answered = [(labels[:, 0], model.predict_on_batch(pixels)[:, 0]) for pixels, labels in shown]
     labels, p_real = map(np.concatenate, zip(*answered))
     try:

@@ -9,7 +9,7 @@ import numpy as np
 
 from train.fitting.options import Options
 from train.networks import features, inference
-from train.photos import data
+from train.photos import data, feed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Lessons:
 
 
 def steps(
-    training: list[data.Photo], validation: list[data.Photo], options: Options, share: data.Share
+    training: list[data.Photo], validation: list[data.Photo], options: Options, share: feed.Share
 ) -> tuple[int, int]:
     """Batches of an epoch and of validation."""
     return (
-        data.steps(data.epoch_size(training), options.batch_size, share),
-        data.steps(len(validation), inference.BATCH * share.devices, share),
+        feed.steps(feed.epoch_size(training), options.batch_size, share),
+        feed.steps(len(validation), inference.BATCH * share.devices, share),
     )
 
 
@@ -45,7 +45,7 @@ def of_photos(
     read: Callable[[str], np.ndarray],
     options: Options,
     workers: int = 0,
-    share: data.Share = data.WHOLE,
+    share: feed.Share = feed.WHOLE,
 ) -> Lessons:
     """Training photos, drawn and augmented, and validation photos as they are.
 
@@ -53,16 +53,16 @@ def of_photos(
         training: photos.
         validation: photos.
         labels: float32 (photos, 1), 0..1, of the training.
-        size: as in `data.batches`, like ``read``, ``workers`` and ``share``.
+        size: as in `feed.batches`, like ``read``, ``workers`` and ``share``.
         read: from path to pixels.
         options: of the training.
         workers: processes that read.
         share: of each batch, what this process feeds.
     """
-    augmentation = data.Augmentation(options.flip, options.zoom, options.crop, options.degrade)
+    augmentation = feed.Augmentation(options.flip, options.zoom, options.crop, options.degrade)
     batch = inference.BATCH * share.devices
     return Lessons(
-        lambda first, epochs: data.batches(
+        lambda first, epochs: feed.batches(
             training,
             options.batch_size,
             size,
@@ -74,7 +74,7 @@ def of_photos(
             workers,
             share,
         ),
-        data.batches(validation, batch, size, read, share=share),
+        feed.batches(validation, batch, size, read, share=share),
         steps(training, validation, options, share),
     )
 
@@ -85,7 +85,7 @@ def of_features(
     validation: list[data.Photo],
     labels: np.ndarray,
     options: Options,
-    share: data.Share = data.WHOLE,
+    share: feed.Share = feed.WHOLE,
 ) -> Lessons:
     """What the frozen backbone of ``model`` makes of the photos, for its head; the rest as in `of_photos`."""
     extractor = features.extractor(model)

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from train import run
-from train.photos.data import WHOLE, Share
+from train.photos.feed import WHOLE, Share
 
 SILENCE = 60  # Seconds after which a process that isn't heard of counts as lost.
 LOST = "A process of this training ended or can't be reached. Start all of them again with --resume."

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from train import run
 from train.networks import features, models
-from train.photos import data
+from train.photos import feed
 
 PROBE_C = 0.003  # Inverse of the regression's L2 penalty: weak enough to fit, strong enough to leave more to learn.
 PROBE_IMAGES = 3000  # As many as the regression of some thousand features needs.
@@ -73,7 +73,7 @@ def start_linear(model: keras.Model, training: grain.IterDataset, batch_size: in
     """
     extractor = models.features_of(model)
     with contextlib.closing(iter(training)) as stream:
-        batches = tqdm(itertools.islice(stream, data.steps(PROBE_IMAGES, batch_size)), "features")
+        batches = tqdm(itertools.islice(stream, feed.steps(PROBE_IMAGES, batch_size)), "features")
         seen = [(extractor.predict_on_batch(pixels), labels[:, 0]) for pixels, labels in batches]
     of_images, labels = map(np.concatenate, zip(*seen))
     mean, variance = of_images.mean(axis=0), of_images.var(axis=0)

@@ -26,7 +26,7 @@ from train.chain.read import read_photo
 from train.fitting import backend, lessons, start
 from train.fitting.options import OPTIMIZERS, Options, flag
 from train.networks import models
-from train.photos import data
+from train.photos import data, decoded
 
 STUDY = "study.db"
 RANKING = "ranking"
@@ -114,7 +114,7 @@ def tune(args: argparse.Namespace) -> None:
     )
     for killed in study.get_trials(states=(TrialState.RUNNING,)):
         study.tell(killed.number, state=TrialState.FAIL)
-    read = data.cached_reader(photos) if len(finished(study)) < args.trials else read_photo
+    read = decoded.cached_reader(photos) if len(finished(study)) < args.trials else read_photo
     while (done := len(finished(study))) < args.trials:
         trial = propose(study, args.model, args.seed, done)
         settings = ", ".join(f"{name} {shown(value)}" for name, value in trial.params.items())

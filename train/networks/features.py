@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from train.networks import models
-from train.photos import cache, data
+from train.photos import cache, data, feed
 
 CHUNK = 64  # Images a file: what an interruption can lose.
 
@@ -62,7 +62,7 @@ def compute(model: keras.Model, photos: list[data.Photo]) -> np.ndarray:
     starts = range(0, len(photos), CHUNK)
     missing = [start for start in starts if not (folder / f"{start:07d}.npz").exists()]
     # One pass over all that is missing; only the last chunk can be short, so each batch is a chunk.
-    pixels = data.batches([photo for start in missing for photo in photos[start : start + CHUNK]], CHUNK, size)
+    pixels = feed.batches([photo for start in missing for photo in photos[start : start + CHUNK]], CHUNK, size)
     chunks = zip(missing, pixels) if missing else ()
     for start, (views, _) in tqdm(chunks, total=len(missing), desc=f"{model.name} answers", unit="chunk"):
         both = [model.predict_on_batch(view) for view in (views, views[:, :, ::-1])]
@@ -78,32 +78,32 @@ def batches(
     flip: bool = True,
     labels: np.ndarray | None = None,
     epochs: int = 1,
-    share: data.Share = data.WHOLE,
+    share: feed.Share = feed.WHOLE,
 ) -> grain.IterDataset:
-    """Feed features in place of pixels, as `data.batches` does, with the mirror image in place of a flip.
+    """Feed features in place of pixels, as `feed.batches` does, with the mirror image in place of a flip.
 
     Args:
         features: float32 (photos, 2, channels) from `compute` of
         photos: whose weights decide how often each is drawn.
         flip: with training_seed, take the mirror image of half of the photos.
-        batch_size, training_seed, labels, epochs, share: as in `data.batches`.
+        batch_size, training_seed, labels, epochs, share: as in `feed.batches`.
 
     Returns:
         Dataset of (float32 (batch, channels), float32 (batch, 1) label 0..1).
     """
     labels = data.labels_of(photos) if labels is None else labels
     if training_seed is None:
-        return data.fed(
+        return feed.fed(
             lambda _, place: (features[place, 0], labels[place]), len(photos), batch_size, epochs, share=share
         )
 
     seed, first = training_seed
     randoms = [np.random.default_rng((seed, first + epoch)) for epoch in range(epochs)]
-    orders = [data.draw(photos, random) for random in randoms]
+    orders = [feed.draw(photos, random) for random in randoms]
     flips = [flip * random.integers(0, 2, len(order)) for random, order in zip(randoms, orders)]
 
     def training_view(epoch: int, place: int) -> tuple[np.ndarray, np.ndarray]:
         index = orders[epoch][place]
         return features[index, flips[epoch][place]], labels[index]
 
-    return data.fed(training_view, data.epoch_size(photos), batch_size, epochs, share=share)
+    return feed.fed(training_view, feed.epoch_size(photos), batch_size, epochs, share=share)
