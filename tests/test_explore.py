@@ -184,13 +184,21 @@ def test_a_folder_without_any_readable_picture(tmp_path, capsys):
 def test_pages_escape_and_format_what_they_are_given():
     page = html.page(
         "<Title>",
-        {"A & B": [html.text("1 < 2"), html.items(["<i>"]), html.table([{"n>": 1234, "x": 0.12345, "s": "<"}])]},
+        {
+            "A & B": [
+                html.text("1 < 2"),
+                html.items(["<i>"]),
+                html.table([{"n>": 1234, "x": 0.12345, "s": "<"}]),
+                "<script>",
+            ]
+        },
     )
     assert "<title>&lt;Title&gt;</title>" in page and "<h2>A &amp; B</h2>" in page
     assert "<p>1 &lt; 2</p>" in page and "<li>&lt;i&gt;</li>" in page
     assert '<th class="number">n&gt;</th>' in page and '<td class="number">1,234</td>' in page
     assert '<td class="number">0.123</td><td>&lt;</td>' in page
-    assert 'alt="&quot;a&quot;"' in html.figure(Figure(), '"a"', "b")
+    assert "\n&lt;script&gt;\n" in page  # Whatever did not come from these functions.
+    assert 'alt="&#34;a&#34;"' in html.figure(Figure(), '"a"', "b")
 
 
 def test_photos_are_measured_once(dataset, monkeypatch):

@@ -218,6 +218,11 @@ def test_the_cards_lines_of_javascript_run(published, tiny, photo, playwright):
     assert p_real == pytest.approx(expected_p_real(tiny, photo), abs=BOUND)
 
 
+def squeezed(text: str) -> str:
+    """Without the spaces that make a table's columns equally wide."""
+    return re.sub(" +", " ", text)
+
+
 def test_the_cards_metadata_is_valid_and_says_what_was_measured(published, command, tiny):
     files = published[0].repositories["models/someone/tiny"].files()
     parsed = ModelCard(files["README.md"].decode())
@@ -235,7 +240,7 @@ def test_the_cards_metadata_is_valid_and_says_what_was_measured(published, comma
     assert f"({low:.1%} to {high:.1%})" in parsed.text
     [[_, fake_wrong], [real_wrong, _]] = test["at_threshold"]["confusion_matrix"]
     assert f"it called {real_wrong} of 20 real photos fake, and {fake_wrong} of\n  20 fakes real" in parsed.text
-    assert "| training | 13 | 12 |" in parsed.text and "A score is evidence, not proof." in parsed.text
+    assert "| training | 13 | 12 |" in squeezed(parsed.text) and "A score is evidence, not proof." in parsed.text
     assert "## Robustness" not in parsed.text
     assert set(re.findall(r"!\[\w+\]\((.*?)\)", parsed.text)) == {"run/plots/roc.png", "run/plots/training.png"}
 
@@ -258,10 +263,10 @@ def test_the_card_shows_what_else_was_measured(published):
             "portraits": {"images": {"real": 100}, "accuracy": {"real": 0.5}},
         },
     }  # fmt: skip
-    text = card.model_card(info, "someone/tiny", "main").text
+    text = squeezed(card.model_card(info, "someone/tiny", "main").text)
     # Wilson's and Hanley and McNeil's formulas, worked out by hand.
     assert "| elsewhere | 100 | 75.0% (59.8% to 85.8%) | 90.0% (79.9% to 95.3%) | 0.800 (0.707 to 0.893) |" in text
-    assert "| portraits | 100 |  | 50.0% (40.4% to 59.6%) |  |" in text
+    assert "| portraits | 100 | | 50.0% (40.4% to 59.6%) | |" in text
     assert "| grey | 0.81 | 0.72 |" in text
     assert "Of the fakes of `elsewhere` it missed 25.0%." in text
     assert "| 64 | 0.70 | 0.61 |" in text
@@ -579,7 +584,7 @@ def test_a_trained_run_is_published_and_pulled(hub, command, trained, tmp_path):
     assert command("push", trained, "--repo", "someone/custom")[0] == 0
     files = hub.repositories["models/someone/custom"].files()
     assert not any(name.startswith(("checkpoints", "scores")) for name in files)
-    assert b"| training | 12 | 12 |" in files["README.md"]
+    assert "| training | 12 | 12 |" in squeezed(files["README.md"].decode())
     assert command("pull", "--repo", "someone/custom", "--out", tmp_path / "pulled")[0] == 0
     assert files_of(tmp_path / "pulled")["metrics.json"] == (trained / "metrics.json").read_bytes()
 

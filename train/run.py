@@ -22,6 +22,7 @@ import platform
 from pathlib import Path
 
 import keras
+from tabulate import tabulate
 
 MODEL = "model.keras"
 CONFIG = "config.json"
@@ -59,10 +60,10 @@ def write_csv(path: Path, rows: list[dict]) -> None:
     os.replace(partial, path)
 
 
-def markdown(rows: list[dict[str, str]]) -> str:
-    """Rows of equal keys as a Markdown table."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(row.values() for row in rows)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+def markdown(rows: list[dict[str, str]], numbers: int = 0) -> str:
+    """Rows of equal keys as a Markdown table, its last so many columns to the right."""
+    sides = ["left"] * (len(rows[0]) - numbers) + ["right"] * numbers
+    return tabulate(rows, headers="keys", tablefmt="pipe", colalign=sides, disable_numparse=True) + "\n"
 
 
 def read_csv(path: Path) -> list[dict]:

@@ -11,6 +11,8 @@ import numpy as np
 from huggingface_hub import EvalResult, ModelCard, ModelCardData, hf_hub_url
 from scipy.stats import binomtest
 
+from train import run
+
 LICENSE = "cc-by-nc-sa-4.0"  # Of the weights that this project passes on, whatever their images' own is.
 SPLITS = {"train": "training", "valid": "validation", "test": "test"}  # As people call them.
 
@@ -168,7 +170,7 @@ checks each file. Name a commit as the revision where the files must never chang
 def data(provenance: dict) -> str:
     dataset = provenance["dataset"]
     rows = [
-        f"| {name} | {dataset['counts'].get(f'{split}/real', 0)} | {dataset['counts'].get(f'{split}/fake', 0)} |"
+        {"split": name} | {kind: str(dataset["counts"].get(f"{split}/{kind}", 0)) for kind in ("real", "fake")}
         for split, name in SPLITS.items()
         if any(key.startswith(f"{split}/") for key in dataset["counts"])
     ]
@@ -179,10 +181,7 @@ def data(provenance: dict) -> str:
 This model learnt from the images in {", ".join(f"`{name}`" for name in dataset["names"])}
 (fingerprint sha256 `{dataset["sha256"]}`):
 
-| split | real | fake |
-| --- | ---: | ---: |
-{chr(10).join(rows)}
-
+{run.markdown(rows, numbers=2)}
 {sources(dataset)}
 
 The weights are passed on under [CC BY-NC-SA 4.0](https://creativecommons.org/licenses/by-nc-sa/4.0/), the project's
@@ -234,14 +233,24 @@ def figures(info: dict) -> str:
         low, high = at["accuracy_interval_95"]
         bottom, top = auc_interval(of_split["roc_auc"], *of_split["images"].values())
         rows.append(
-            f"| {SPLITS[split]} | {sum(of_split['images'].values())} | "
-            f"{at['accuracy']:.1%} ({low:.1%} to {high:.1%}) | "
-            f"{of_split['roc_auc']:.3f} ({bottom:.3f} to {top:.3f}) | {of_split['average_precision']:.3f} | "
-            f"{of_split['equal_error_rate']:.1%} |"
+            {
+                "split": SPLITS[split],
+                "images": str(sum(of_split["images"].values())),
+                "accuracy": f"{at['accuracy']:.1%} ({low:.1%} to {high:.1%})",
+                "ROC AUC": f"{of_split['roc_auc']:.3f} ({bottom:.3f} to {top:.3f})",
+                "average precision (fake)": f"{of_split['average_precision']:.3f}",
+                "equal error rate": f"{of_split['equal_error_rate']:.1%}",
+            }
         )
         details += [
-            f"| {SPLITS[split]} | {name} | {of_class['support']:.0f} | {of_class['precision']:.1%} | "
-            f"{with_interval(of_class['recall'], of_class['support'])} | {of_class['f1']:.3f} |"
+            {
+                "split": SPLITS[split],
+                "class": name,
+                "images": f"{of_class['support']:.0f}",
+                "precision": f"{of_class['precision']:.1%}",
+                "recall": with_interval(of_class["recall"], of_class["support"]),
+                "F1": f"{of_class['f1']:.3f}",
+            }
             for name, of_class in at["classes"].items()
         ]
     note = ""
@@ -256,13 +265,8 @@ def figures(info: dict) -> str:
 Of the images named above and no others: they are not figures of the full 140,000-image set unless that is the set
 named there. In brackets 95% intervals: Wilson's for shares, Hanley and McNeil's (1982) for ROC AUC.{note}{calibrated}
 
-| split | images | accuracy | ROC AUC | average precision (fake) | equal error rate |
-| --- | ---: | ---: | ---: | ---: | ---: |
-{chr(10).join(rows)}
-
-| split | class | images | precision | recall | F1 |
-| --- | --- | ---: | ---: | ---: | ---: |
-{chr(10).join(details)}"""
+{run.markdown(rows, numbers=5)}
+{run.markdown(details, numbers=4).rstrip()}"""
 
 
 def with_interval(share: float, count: float) -> str:
@@ -285,48 +289,43 @@ def other_sources(extra: dict | None) -> str:
         return ""
     rows = []
     for name, found in extra.items():
-        cells = {class_name: "" for class_name in ("fake", "real")} | {
-            class_name: with_interval(share, found["images"][class_name])
-            for class_name, share in found["accuracy"].items()
-        }
+        cells = {kind: with_interval(share, found["images"][kind]) for kind, share in found["accuracy"].items()}
         area = ""
         if "all" in found:
             low, high = auc_interval(found["all"]["roc_auc"], found["images"]["fake"], found["images"]["real"])
             area = f"{found['all']['roc_auc']:.3f} ({low:.3f} to {high:.3f})"
-        rows.append(f"| {name} | {sum(found['images'].values())} | {cells['fake']} | {cells['real']} | {area} |")
-    return "\n".join(
-        [
-            "## Other sources",
-            "",
-            "Collections that it did not learn from, unless they are named under training data:",
-            "",
-            "| source | images | fakes called fake | real photos called real | ROC AUC |",
-            "| --- | ---: | ---: | ---: | ---: |",
-            *rows,
-        ]
-    )
+        rows.append(
+            {
+                "source": name,
+                "images": str(sum(found["images"].values())),
+                "fakes called fake": cells.get("fake", ""),
+                "real photos called real": cells.get("real", ""),
+                "ROC AUC": area,
+            }
+        )
+    return f"""## Other sources
+
+Collections that it did not learn from, unless they are named under training data:
+
+{run.markdown(rows, numbers=4).rstrip()}"""
 
 
 def robustness(figures: dict | None) -> str:
     """Shares judged right in other sizes, files and conditions; nothing where that was not measured."""
     if not figures:
         return ""
-    lines = [
-        "## Robustness",
-        "",
-        "Share judged right at the one threshold, through the whole way from photo to verdict.",
-    ]
-    for kind, rows in figures["grid"].items():
-        lines += ["", f"{kind.capitalize()}, by longer side in pixels and file:", ""]
-        lines += ["| pixels | " + " | ".join(figures["files"]) + " |", "| ---: " * (1 + len(figures["files"])) + "|"]
-        lines += [
-            f"| {size} | " + " | ".join(f"{v:.2f}" for v in row) + " |" for size, row in zip(figures["sizes"], rows)
+    parts = ["## Robustness\n\nShare judged right at the one threshold, through the whole way from photo to verdict.\n"]
+    for kind, shares in figures["grid"].items():
+        rows = [
+            {"pixels": str(size)} | {file: f"{share:.2f}" for file, share in zip(figures["files"], row)}
+            for size, row in zip(figures["sizes"], shares)
         ]
-    kinds = list(figures["grid"])
-    lines += ["", "| condition | " + " | ".join(kinds) + " |", "| --- " + "| ---: " * len(kinds) + "|"]
-    for name, found in figures["conditions"].items():
-        lines.append(f"| {name} | " + " | ".join(f"{found['accuracy'][kind]:.2f}" for kind in kinds) + " |")
-    return "\n".join(lines)
+        parts += [f"{kind.capitalize()}, by longer side in pixels and file:\n", run.markdown(rows, len(rows[0]))]
+    rows = [
+        {"condition": name} | {kind: f"{found['accuracy'][kind]:.2f}" for kind in figures["grid"]}
+        for name, found in figures["conditions"].items()
+    ]
+    return "\n".join([*parts, run.markdown(rows, len(figures["grid"]))]).rstrip()
 
 
 def failures(info: dict) -> str:

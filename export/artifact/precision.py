@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from export.artifact import verify
+from train import run
 from train.networks import inference
 from train.photos import data
 
@@ -72,13 +73,15 @@ def choose(model: keras.Model, threshold: float, root: Path, make: Callable[[str
 
 def markdown(rows: list[Form]) -> str:
     """The table of `choose`, for a README."""
-    lines = [
-        "| weights | bytes | accuracy on validation | largest difference in P(real) | mean | |",
-        "| --- | ---: | ---: | ---: | ---: | --- |",
-    ]
-    lines += [
-        f"| {row['precision']} | {row['bytes']:,} | {row['accuracy']:.3f} | {row['largest_difference']:.1e} | "
-        f"{row['mean_difference']:.1e} | {'accepted' if row['accepted'] else 'refused'} |"
+    shown = [
+        {
+            "weights": row["precision"],
+            "": "accepted" if row["accepted"] else "refused",
+            "bytes": f"{row['bytes']:,}",
+            "accuracy on validation": f"{row['accuracy']:.3f}",
+            "largest difference in P(real)": f"{row['largest_difference']:.1e}",
+            "mean": f"{row['mean_difference']:.1e}",
+        }
         for row in rows
     ]
-    return "\n".join(lines)
+    return run.markdown(shown, numbers=4)

@@ -9,6 +9,8 @@ runs/curve/learning-curve.csv and .png: a line for each kind of model, with the 
 
 import argparse
 
+from tabulate import tabulate
+
 from train import plots, run
 
 
@@ -42,8 +44,4 @@ def learning_curve(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     run.write_csv(args.out / "learning-curve.csv", rows)
     plots.learning_curve(rows, args.out)
-    for row in rows:
-        print(
-            f"{row['model']:18} {row['images']:7} images: accuracy {row['accuracy']:.3f} "
-            f"(95% {row['low']:.3f}..{row['high']:.3f}), ROC AUC {row['roc_auc']:.3f}"
-        )
+    print(tabulate(rows, headers="keys", floatfmt=".3f"))

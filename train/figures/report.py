@@ -9,6 +9,8 @@ differences to the first, other sources, then a section for each run.
 import argparse
 from pathlib import Path
 
+from markupsafe import Markup
+
 from train import html, plots, run
 from train.figures import compare, robustness
 from train.spec import CLASS_NAMES
@@ -89,7 +91,7 @@ def summary(runs: dict[Path, dict], untrained: dict[Path, str]) -> list[dict]:
     ]
 
 
-def paired(runs: dict[Path, dict]) -> list[str]:
+def paired(runs: dict[Path, dict]) -> list[Markup]:
     """Differences of the runs to the first one, on the test images and on each other source that several share."""
     sources = dict.fromkeys(name for figures in runs.values() for name in figures.get("extra", {}))
     changes = [change for name in ("test", *sources) for change in compare.differences(runs, name)]
@@ -175,7 +177,7 @@ def start(config: dict) -> str:
     return f" It started from the weights in {origin['file']} (SHA-256 {origin['sha256'][:16]}...)."
 
 
-def one_run(folder: Path, figures: dict) -> list[str]:
+def one_run(folder: Path, figures: dict) -> list[Markup]:
     """What the run is, its figures on each split, and its plots."""
     config = run.read_json(folder, run.CONFIG)
     counts = ", ".join(f"{count} {name}" for name, count in config["dataset"]["counts"].items())

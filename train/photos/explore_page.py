@@ -1,6 +1,7 @@
 """The page that `explore` writes about a dataset."""
 
 import numpy as np
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from train import html
@@ -108,11 +109,11 @@ def report(numbers: dict, sheets: dict[str, np.ndarray]) -> str:
     return html.page(f"What is in {dataset['name']}", sections)
 
 
-def _rest(count: int) -> list[str]:
+def _rest(count: int) -> list[Markup]:
     return [html.text(f"{count - MOST:,} more are in {NUMBERS}.")] if count > MOST else []
 
 
-def _storage_table(attribute: str, rows: list[dict]) -> str:
+def _storage_table(attribute: str, rows: list[dict]) -> Markup:
     title = {"size": "width x height", "mode": "colour mode", "quality": "JPEG quality", "header": "header"}[attribute]
     shown = [
         {title: "none" if row[attribute] is None else str(row[attribute])} | {name: row[name] for name in CLASS_NAMES}
