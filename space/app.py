@@ -15,6 +15,7 @@ from typing import Any
 
 import gradio as gr
 from gradio_client.utils import is_file_obj_with_meta
+from markupsafe import escape
 from starlette.middleware import Middleware
 
 import charts
@@ -257,7 +258,7 @@ def check_many(detectors: dict[str, Detector]) -> None:
 def how_it_works(detectors: dict[str, Detector]) -> None:
     """The last tab: data, networks, limits, licence, links."""
     text = (HERE / "how_it_works.md").read_text()
-    learnt = [f"**{name}**: {charts.learnt_from(detector.info)}" for name, detector in detectors.items()]
+    learnt = [f"**{name}**: {escape(charts.learnt_from(detector.info))}" for name, detector in detectors.items()]
     text = text.replace("{learnt_from}", "\n\n".join(learnt)).replace("{links}", links())
     before, after = text.split("{architecture}")
     gr.Markdown(before)

@@ -1,16 +1,17 @@
 """What the Space says of its models: tables and SVG drawings from the numbers of their detector.json."""
 
-import html
 from collections.abc import Sequence
 
+from markupsafe import Markup, escape
+
 from detector import Detector
-from views import percent, scroll
+from views import MACROS, percent, scroll
 
 MAX_POINTS = 200  # Of a drawn curve.
 MAX_LAYERS = 16  # Boxes of a drawn network; of a deeper one, the layers in the middle become one box.
 
 
-def overview(infos: list[dict], detectors: dict[str, Detector]) -> str:
+def overview(infos: list[dict], detectors: dict[str, Detector]) -> Markup:
     """All models in one table.
 
     Args:
@@ -19,7 +20,7 @@ def overview(infos: list[dict], detectors: dict[str, Detector]) -> str:
     """
     rows = []
     for info in infos:
-        name, detector, test = html.escape(info["name"]), detectors.get(info["name"]), _test_of(info)
+        name, detector, test = info["name"], detectors.get(info["name"]), _test_of(info)
         size = [f"{info['parameters']:,}", _megabytes(detector.file_bytes)] if detector else ["", ""]
         figures = ["not measured" if detector else "not trained here", "", ""]
         if detector and test:
@@ -29,10 +30,10 @@ def overview(infos: list[dict], detectors: dict[str, Detector]) -> str:
         rows.append((name, *figures, *size))
     caption = "On the test images, where a coin has 50.0 % and 0.500"
     header = ("Model", "Accuracy", "95 % interval", "ROC AUC", "Parameters", "File")
-    return f'<div class="overview">{scroll("All models", table(caption, header, rows))}</div>'
+    return MACROS.overview(table(caption, header, rows))
 
 
-def model_card(info: dict, detector: Detector | None) -> str:
+def model_card(info: dict, detector: Detector | None) -> Markup:
     """One model's figures on the images it never saw, as far as detector.json has them.
 
     Args:
@@ -40,27 +41,27 @@ def model_card(info: dict, detector: Detector | None) -> str:
         detector: the model; None without weights.
     """
     test = _test_of(info)
-    title = f"<h2>{html.escape(info['name'])}</h2>"
     if not detector:
-        return f'<section class="card">{title}<p>Not trained here: there are no weights.</p></section>'
+        return MACROS.model_card(info["name"], [MACROS.paragraph("Not trained here: there are no weights.")])
     size = f"{info['parameters']:,} parameters in {_megabytes(detector.file_bytes)}; "
     size += f"sees {info['input']['size']} × {info['input']['size']} pixels."
     if not test:
-        return f'<section class="card">{title}<p>{size} It was not measured: there are no figures.</p></section>'
+        return MACROS.model_card(info["name"], [MACROS.paragraph(f"{size} It was not measured: there are no figures.")])
+    drawings = [
+        roc(test["roc"], test["roc_auc"]) if "roc" in test else "",
+        calibration(test["calibration"]["after"]) if "calibration" in test else "",
+    ]
     parts = [
-        f"<p>{learnt_from(info)} {size}</p>",
-        _columns(_figures(test), confusion(test["at_threshold"]["confusion_matrix"], info["classes"])),
-        _columns(
-            roc(test["roc"], test["roc_auc"]) if "roc" in test else "",
-            calibration(test["calibration"]["after"]) if "calibration" in test else "",
-        ),
+        MACROS.paragraph(f"{learnt_from(info)} {size}"),
+        MACROS.columns([_figures(test), confusion(test["at_threshold"]["confusion_matrix"], info["classes"])]),
+        MACROS.columns(drawings) if any(drawings) else "",
         _operating_points(test.get("operating_points", [])),
         _unsure(info.get("unsure")),
         *(heat_map(info["robustness"], kind) for kind in ("fake", "real") if "robustness" in info),
         _in_conditions(info["robustness"]) if "robustness" in info else "",
         _other_sources(info.get("extra", {})),
     ]
-    return f'<section class="card">{title}{"".join(parts)}</section>'
+    return MACROS.model_card(info["name"], parts)
 
 
 def _test_of(info: dict) -> dict | None:
@@ -77,7 +78,7 @@ def learnt_from(info: dict) -> str:
         return ""
     dataset = info["provenance"]["dataset"]
     low, high = test["at_threshold"]["accuracy_interval_95"]
-    counts, names = dataset["counts"], html.escape(", ".join(dataset["names"]))
+    counts, names = dataset["counts"], ", ".join(dataset["names"])
     return (
         f"Trained on {counts['train/real']:,} real and {counts['train/fake']:,} fake faces ({names}). "
         f"Of {sum(test['images'].values()):,} test images, which it had never seen, it judged "
@@ -85,26 +86,12 @@ def learnt_from(info: dict) -> str:
     )
 
 
-def _columns(*parts: str) -> str:
-    filled = [f"<div>{part}</div>" for part in parts if part]
-    return f'<div class="columns">{"".join(filled)}</div>' if filled else ""
-
-
-def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
     """An HTML table; the first cell of each row is its heading, all others are numbers."""
-    head = "".join(f'<th scope="col"{_number(i)}>{cell}</th>' if cell else "<td></td>" for i, cell in enumerate(header))
-    body = "".join(
-        f'<tr><th scope="row">{first}</th>' + "".join(f'<td class="number">{cell}</td>' for cell in rest) + "</tr>"
-        for first, *rest in rows
-    )
-    return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return MACROS.table(caption, header, rows)
 
 
-def _number(column: int) -> str:
-    return ' class="number"' if column else ""
-
-
-def _figures(test: dict) -> str:
+def _figures(test: dict) -> Markup:
     """Accuracy, AUC, and each class's precision, recall and F1, beside those of tossing a coin."""
     total = sum(test["images"].values())
     rows = [
@@ -121,80 +108,66 @@ def _figures(test: dict) -> str:
     return table("On the test images", ("", "This model", "A coin"), rows)
 
 
-def confusion(matrix: list[list[int]], classes: list[str]) -> str:
+def confusion(matrix: list[list[int]], classes: list[str]) -> Markup:
     """Confusion matrix: rows what the image is, columns the verdict; cells darker by their share of the row."""
-    rows = "".join(
-        f'<tr><th scope="row">{name}</th>'
-        + "".join(f'<td class="cell" style="--share: {n / max(sum(row), 1):.3f}">{n:,}</td>' for n in row)
-        + "</tr>"
-        for name, row in zip(classes, matrix)
-    )
-    head = "".join(f'<th scope="col">called {name}</th>' for name in classes)
-    return (
-        '<table class="matrix"><caption>Right and wrong verdicts, in images</caption>'
-        f'<thead><tr><th scope="col">In truth</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
-    )
+    rows = [(name, [(f"{n:,}", n / max(sum(row), 1)) for n in row]) for name, row in zip(classes, matrix)]
+    header = ("In truth", *(f"called {name}" for name in classes))
+    return MACROS.matrix("Right and wrong verdicts, in images", header, rows)
 
 
-def _operating_points(points: list[dict]) -> str:
+def _operating_points(points: list[dict]) -> Markup | str:
     if not points:
         return ""
     rows = [(percent(p["false_accusation"]), percent(p["fakes_found"]), f"{p['threshold']:.3f}") for p in points]
     return table("If fewer real photos may be accused", ("Accused at most", "Fakes found", "Threshold"), rows)
 
 
-def _unsure(band: dict | None) -> str:
+def _unsure(band: dict | None) -> Markup | str:
     if not band:
         return ""
-    return (
-        f"<p>It says “unsure” where P(real) is from {band['low']:.3f} to {band['high']:.3f}. It gives a verdict on "
-        f"{percent(band['coverage'])} of the images, and {percent(band['accuracy'])} of those are right.</p>"
+    return MACROS.paragraph(
+        f"It says “unsure” where P(real) is from {band['low']:.3f} to {band['high']:.3f}. It gives a verdict on "
+        f"{percent(band['coverage'])} of the images, and {percent(band['accuracy'])} of those are right."
     )
 
 
-def heat_map(robustness: dict, kind: str) -> str:
+def heat_map(robustness: dict, kind: str) -> Markup:
     """Share of one class judged right in other sizes and files: a half pale, all of them dark.
 
     Args:
         robustness: {"sizes": pixels, "files": "JPEG 60" and so on, "grid": {class: rows sizes, columns files}, ...}.
         kind: the class, "fake" or "real".
     """
-    head = "".join(f'<th scope="col">{html.escape(file)}</th>' for file in robustness["files"])
-    rows = "".join(
-        f'<tr><th scope="row">{size} px</th>'
-        + "".join(f'<td class="cell" style="--share: {max(0, 2 * right - 1):.3f}">{right:.2f}</td>' for right in row)
-        + "</tr>"
+    rows = [
+        (f"{size} px", [(f"{right:.2f}", max(0, 2 * right - 1)) for right in row])
         for size, row in zip(robustness["sizes"], robustness["grid"][kind])
-    )
+    ]
     caption = {"fake": "Share of fakes found", "real": "Share of real photos judged right"}[kind]
-    return scroll(
-        caption,
-        f'<table class="matrix"><caption>{caption}, in other sizes and files</caption>'
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>",
-    )
+    header = ("", *robustness["files"])
+    return scroll(caption, MACROS.matrix(f"{caption}, in other sizes and files", header, rows))
 
 
-def _in_conditions(robustness: dict) -> str:
+def _in_conditions(robustness: dict) -> Markup:
     """Shares judged right of turned, framed, grey ... pictures, whose faces are found and cut out first."""
     rows = [
-        (html.escape(name), *(percent(found["accuracy"][kind]) for kind in ("fake", "real")))
+        (name, *(percent(found["accuracy"][kind]) for kind in ("fake", "real")))
         for name, found in robustness["conditions"].items()
     ]
     return table("What people do to pictures", ("", "Fakes right", "Real right"), rows)
 
 
-def _other_sources(extra: dict[str, dict]) -> str:
+def _other_sources(extra: dict[str, dict]) -> Markup | str:
     """Shares judged right of images from elsewhere, and ROC AUC where both classes are there."""
     rows = []
     for name, source in extra.items():
         images = " + ".join(f"{count:,} {kind}" for kind, count in source["images"].items())
         right = [percent(source["accuracy"][kind]) if kind in source["accuracy"] else "" for kind in ("fake", "real")]
-        rows.append((html.escape(name), images, *right, f"{source['all']['roc_auc']:.3f}" if "all" in source else ""))
+        rows.append((name, images, *right, f"{source['all']['roc_auc']:.3f}" if "all" in source else ""))
     header = ("", "Images", "Fakes right", "Real right", "ROC AUC")
     return scroll("Other sources", table("Images from other sources", header, rows)) if rows else ""
 
 
-def roc(curve: dict, auc: float) -> str:
+def roc(curve: dict, auc: float) -> Markup:
     """ROC curve with fake as the positive class, from {"false_accusation": [...], "fakes_found": [...]}, both 0..1."""
     points = list(zip(curve["false_accusation"], curve["fakes_found"]))
     step = max(1, len(points) // MAX_POINTS)
@@ -204,7 +177,7 @@ def roc(curve: dict, auc: float) -> str:
     )
 
 
-def calibration(figures: dict) -> str:
+def calibration(figures: dict) -> Markup:
     """Reliability diagram from {"ece", "brier", "bins": [{"confidence", "accuracy", "count"}]}."""
     points = [(one["confidence"], one["accuracy"]) for one in figures["bins"]]
     most = max(one["count"] for one in figures["bins"])
@@ -231,7 +204,7 @@ def _line(points: Sequence[tuple[float, float]], kind: str) -> str:
     return f'<polyline class="{kind}" points="{" ".join(f"{_x(x):.1f},{_y(y):.1f}" for x, y in points)}"/>'
 
 
-def _unit_plot(title: str, x_label: str, y_label: str, drawing: str) -> str:
+def _unit_plot(title: str, x_label: str, y_label: str, drawing: str) -> Markup:
     """A square from 0 to 1 both ways, with ticks, under a drawing in its coordinates."""
     ticks = "".join(
         f'<line x1="{_x(t)}" y1="{_y(0)}" x2="{_x(t)}" y2="{_y(1)}"/>'
@@ -240,7 +213,7 @@ def _unit_plot(title: str, x_label: str, y_label: str, drawing: str) -> str:
         f'<text x="38" y="{_y(t) + 4}" text-anchor="end">{t:g}</text>'
         for t in (0, 0.25, 0.5, 0.75, 1)
     )
-    return (
+    return Markup(
         f'<figure><svg viewBox="0 0 300 290" role="img" aria-label="{title}" class="plot">'
         f'<g class="grid">{ticks}</g>{drawing}'
         f'<text x="164" y="286" text-anchor="middle">{x_label}</text>'
@@ -249,7 +222,7 @@ def _unit_plot(title: str, x_label: str, y_label: str, drawing: str) -> str:
     )
 
 
-def architecture(name: str, layers: list[dict]) -> str:
+def architecture(name: str, layers: list[dict]) -> Markup:
     """The network as boxes from top to bottom: kind, output shape, parameters.
 
     Args:
@@ -274,12 +247,12 @@ def architecture(name: str, layers: list[dict]) -> str:
         arrow = f'<path d="M180 {y - 10}v8m-3 -4l3 4l3 -4"/>' if index else ""
         boxes.append(
             f'{arrow}<rect x="1" y="{y}" width="358" height="25" rx="5"/>'
-            f'<text x="10" y="{y + 17}">{html.escape(layer["kind"])}</text>'
-            f'<text x="190" y="{y + 17}" text-anchor="middle">{html.escape(layer["shape"])}</text>'
+            f'<text x="10" y="{y + 17}">{escape(layer["kind"])}</text>'
+            f'<text x="190" y="{y + 17}" text-anchor="middle">{escape(layer["shape"])}</text>'
             f'<text x="350" y="{y + 17}" text-anchor="end">{note}</text>'
         )
-    title = f"{html.escape(name)}: {len(layers)} layers, {total:,} parameters"
-    return (
+    title = f"{escape(name)}: {len(layers)} layers, {total:,} parameters"
+    return Markup(
         f'<figure><svg viewBox="0 -1 360 {36 * len(shown) - 8}" role="img" aria-label="{title}" class="network">'
         f"{''.join(boxes)}</svg>"
         f"<figcaption>{title}. Each box: layer, size of its output, parameters.</figcaption></figure>"

@@ -1,10 +1,13 @@
 """What a visitor sees of one photo, as HTML that holds its pictures: nothing is written to disk."""
 
 import base64
-import html
 import io
+from pathlib import Path
+from typing import Any
 
+import jinja2
 import numpy as np
+from markupsafe import Markup
 from PIL import Image
 
 from chain.verdict import to_csv
@@ -21,6 +24,17 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}\u00a0%"
 
 
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.filters |= {"percent": percent, "share": "{:.2%}".format}
+MACROS: Any = TEMPLATES.get_template("views.html").module
+
+
 def data_uri(image: Image.Image, format: str = "PNG") -> str:
     """A picture as an address that needs no server."""
     stream = io.BytesIO()
@@ -28,7 +42,7 @@ def data_uri(image: Image.Image, format: str = "PNG") -> str:
     return f"data:image/{format.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
-def verdict_card(judgement: Judgement, info: dict) -> str:
+def verdict_card(judgement: Judgement, info: dict) -> Markup:
     """The verdict on the photo in words, what it covers and what it is worth."""
     answer, faces = judgement.answer, judgement.rows
     calibrated = "Calibrated on the validation images" if "temperature" in info else "Not calibrated"
@@ -38,22 +52,13 @@ def verdict_card(judgement: Judgement, info: dict) -> str:
     else:
         notes.append(f"{calibrated}. A score is evidence, not proof: never accuse anyone on it alone.")
     # The cards follow outside of what is read out by itself; so each face is said here too.
-    read_out = "".join(
-        f"<li>{html.escape(_in_a_sentence(row, p_real, info))}</li>" for row, p_real in zip(faces, judgement.p_real)
-    )
-    return (
-        f'<div class="verdict {answer["verdict"]}"><h2>{html.escape(answer["words"])}</h2>'
-        f'<ul class="read-out">{read_out}</ul>' + "".join(f"<p>{html.escape(note)}</p>" for note in notes) + "</div>"
-    )
+    read_out = [_in_a_sentence(row, p_real, info) for row, p_real in zip(faces, judgement.p_real)]
+    return MACROS.verdict_card(answer, read_out, notes)
 
 
 def _in_a_sentence(row: Row, p_real: float, info: dict) -> str:
-    said = f"{_face_of(row)}: {_words_of(row, info)}, {percent(p_real)} real."
+    said = f"Face {row['face']} of {row['faces']}: {_words_of(row, info)}, {percent(p_real)} real."
     return f"{said} {row['advice']}" if row["advice"] else said
-
-
-def _face_of(row: Row) -> str:
-    return f"Face {row['face']} of {row['faces']}"
 
 
 def _words_of(row: Row, info: dict) -> str:
@@ -61,7 +66,7 @@ def _words_of(row: Row, info: dict) -> str:
     return info["words"][row["verdict"]]
 
 
-def boxes(judgement: Judgement, info: dict) -> str:
+def boxes(judgement: Judgement, info: dict) -> Markup | str:
     """The photo with a numbered box around each face, which leads to the face's card; "" where there is no box."""
     rows = [row for row in judgement.rows if row["box"]]
     if not rows:
@@ -69,58 +74,42 @@ def boxes(judgement: Judgement, info: dict) -> str:
     height, width = judgement.pixels.shape[:2]
     photo = Image.fromarray(judgement.pixels)
     photo.thumbnail((PHOTO_SIZE, PHOTO_SIZE))
-    links = ""
-    for row in rows:
-        left, top, right, bottom = np.clip(np.array(row["box"]) / [width, height, width, height], 0, 1)
-        place = f"left: {left:.2%}; top: {top:.2%}; width: {right - left:.2%}; height: {bottom - top:.2%}"
-        links += (
-            f'<a class="box {row["verdict"]}" href="#face-{row["face"]}" style="{place}" '
-            f'aria-label="{_face_of(row)}: {html.escape(_words_of(row, info))}"><span>{row["face"]}</span></a>'
-        )
-    picture = data_uri(photo, "JPEG")
-    return f'<div class="photo"><img src="{picture}" alt="The photo, with its faces numbered"/>{links}</div>'
+    places = [np.clip(np.array(row["box"]) / [width, height, width, height], 0, 1) for row in rows]
+    faces = [(row, _words_of(row, info), place) for row, place in zip(rows, places)]
+    return MACROS.boxes(data_uri(photo, "JPEG"), faces)
 
 
-def face_cards(judgement: Judgement, info: dict) -> str:
+def face_cards(judgement: Judgement, info: dict) -> Markup:
     """Each face as the network saw it under its evidence map, its verdict, and its probability beside the band."""
-    cards = ""
-    for row, view, p_real, evidence in zip(judgement.rows, judgement.views, judgement.p_real, judgement.evidence):
-        advice = f'<p class="notice">{html.escape(row["advice"])}</p>' if row["advice"] else ""
-        cards += (
-            f'<section class="verdict face {row["verdict"]}" id="face-{row["face"]}" tabindex="-1" '
-            f'aria-labelledby="face-{row["face"]}-name face-{row["face"]}-words">'
-            f"{evidence_overlay(view.pixels, evidence)}"
-            f'<div><p id="face-{row["face"]}-name">{_face_of(row)}{", as it is" if row["as_is"] else ""}</p>'
-            f'<h3 id="face-{row["face"]}-words">{html.escape(_words_of(row, info))}</h3>'
-            f"{bar(p_real, info)}{advice}<p>{describe_evidence(evidence)}</p></div></section>"
+    return Markup().join(
+        MACROS.face_card(
+            row,
+            _words_of(row, info),
+            evidence_overlay(view.pixels, evidence),
+            bar(p_real, info),
+            describe_evidence(evidence),
         )
-    return cards
-
-
-def bar(p_real: float, info: dict) -> str:
-    """P(real), 0..1, on a scale from fake to real, with the band in which the verdict is "unsure"."""
-    band = info.get("unsure") or {"low": info["threshold"], "high": info["threshold"]}
-    low, high = band["low"], band["high"]
-    rule = f"Unsure from {percent(low)} to {percent(high)}" if low < high else f"Called real from {percent(low)} on"
-    return (
-        f'<div class="bar" aria-hidden="true" style="--p: {p_real:.2%}; --low: {low:.2%}; --high: {high:.2%}">'
-        f'<span class="band"></span><span class="mark"></span></div>'
-        f'<p class="scale"><span>fake</span><output>{percent(p_real)} real</output><span>real</span></p>'
-        f"<p>{rule}.</p>"
+        for row, view, p_real, evidence in zip(judgement.rows, judgement.views, judgement.p_real, judgement.evidence)
     )
 
 
-def error_card(sentence: str) -> str:
+def bar(p_real: float, info: dict) -> Markup:
+    """P(real), 0..1, on a scale from fake to real, with the band in which the verdict is "unsure"."""
+    band = info.get("unsure") or {"low": info["threshold"], "high": info["threshold"]}
+    return MACROS.bar(p_real, band["low"], band["high"])
+
+
+def error_card(sentence: str) -> Markup:
     """What went wrong, in place of a verdict."""
-    return f'<div class="verdict error"><h2>No verdict</h2><p>{html.escape(sentence)}</p></div>'
+    return MACROS.error_card(sentence)
 
 
-def notice(sentence: str) -> str:
+def notice(sentence: str) -> Markup:
     """Something to know about the photo before the verdict is read."""
-    return f'<p class="notice">{html.escape(sentence)}</p>'
+    return MACROS.notice(sentence)
 
 
-def spectrum(pixels: np.ndarray) -> str:
+def spectrum(pixels: np.ndarray) -> Markup:
     """Log power spectrum of the grey picture, zero frequency in the middle.
 
     Generators that enlarge by convolution leave regular dots there (Zhang, Karaman and Chang, "Detecting and
@@ -140,15 +129,10 @@ def spectrum(pixels: np.ndarray) -> str:
     window = np.outer(np.hanning(grey.shape[0] + 2)[1:-1], np.hanning(grey.shape[1] + 2)[1:-1])
     power = np.log1p(np.abs(np.fft.fftshift(np.fft.fft2((grey - grey.mean()) * window))) ** 2)
     image = Image.fromarray((255 * power / max(power.max(), 1e-9)).astype(np.uint8))
-    return (
-        f'<figure><img src="{data_uri(image)}" alt="Log power spectrum of the photo" class="spectrum"/>'
-        f"<figcaption>The {crop.shape[1]} × {crop.shape[0]} pixels in the middle, by frequency: even areas in the "
-        "centre, fine grain at the edges. Photos fade outwards smoothly; many generators leave a grid of dots. "
-        "For your eyes only: the verdict does not use it.</figcaption></figure>"
-    )
+    return MACROS.spectrum(data_uri(image), crop.shape[1], crop.shape[0])
 
 
-def evidence_overlay(pixels: np.ndarray, evidence: np.ndarray | None) -> str:
+def evidence_overlay(pixels: np.ndarray, evidence: np.ndarray | None) -> Markup:
     """A face under the model's evidence map; the page's slider sets how strongly the map covers it.
 
     Args:
@@ -157,14 +141,14 @@ def evidence_overlay(pixels: np.ndarray, evidence: np.ndarray | None) -> str:
     """
     face = Image.fromarray(pixels)
     face.thumbnail((FACE_SIZE, FACE_SIZE))
-    cover = ""
+    cover = None
     if evidence is not None:
         colour = np.empty((*evidence.shape, 4), np.uint8)
         colour[..., :3] = EVIDENCE_COLOUR
         colour[..., 3] = np.round(255 * np.clip(evidence, 0, 1))
         # As small as it is; the browser enlarges it smoothly.
-        cover = f'<img src="{data_uri(Image.fromarray(colour))}" alt="" class="cover"/>'
-    return f'<div class="overlay"><img src="{data_uri(face, "JPEG")}" alt="The face, upright and alone"/>{cover}</div>'
+        cover = data_uri(Image.fromarray(colour))
+    return MACROS.overlay(data_uri(face, "JPEG"), cover)
 
 
 def describe_evidence(evidence: np.ndarray | None) -> str:
@@ -184,7 +168,7 @@ def describe_evidence(evidence: np.ndarray | None) -> str:
     )
 
 
-def batch_summary(rows: list[Row], info: dict) -> str:
+def batch_summary(rows: list[Row], info: dict) -> Markup | str:
     """How many verdicts of each kind, and a link that saves the rows as CSV; "" without rows.
 
     Args:
@@ -196,37 +180,15 @@ def batch_summary(rows: list[Row], info: dict) -> str:
     kinds = {name: sum(row["verdict"] == name for row in rows) for name in (*info["classes"], UNSURE, NO_FACE)}
     files, failed = len({row["file"] for row in rows}), sum(bool(row["error"]) for row in rows)
     counts = ", ".join(f"{kinds[name]} {name}" for name in (*info["classes"], UNSURE))
-    link = f"data:text/csv;charset=utf-8;base64,{base64.b64encode(to_csv(rows)).decode()}"
-    return (
-        f"<p>Faces: {counts}. Of {files} files, {kinds[NO_FACE]} without a face, {failed} not judged. "
-        f'{html.escape(info["scope"])} <a class="button" download="verdicts.csv" href="{link}">Download CSV</a></p>'
-    )
+    csv = base64.b64encode(to_csv(rows)).decode()
+    return MACROS.batch_summary(counts, files, kinds[NO_FACE], failed, info["scope"], csv)
 
 
-def batch_table(rows: list[Row], info: dict) -> str:
+def batch_table(rows: list[Row], info: dict) -> Markup | str:
     """A table of many faces with what is to know of each; arguments as of `batch_summary`."""
-    if not rows:
-        return ""
-    body = "".join(
-        f'<tr class="{row["verdict"] or "error"}"><td class="file">{html.escape(row["file"])}</td>'
-        f"{_cells(row, info)}</tr>"
-        for row in rows
-    )
-    head = "".join(f'<th scope="col">{title}</th>' for title in ("File", "Face", "Verdict"))
-    head += '<th scope="col" class="number">P(real)</th>'
-    return scroll("Verdicts", f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    return scroll("Verdicts", MACROS.batch_table(rows, info["words"])) if rows else ""
 
 
-def _cells(row: Row, info: dict) -> str:
-    if row["p_real"] is None:  # There is no face.
-        return f'<td colspan="3">{html.escape(row["error"] or row["advice"] or "")}</td>'
-    remark = f'<p class="remark">{html.escape(row["advice"])}</p>' if row["advice"] else ""
-    return (
-        f"<td>{row['face']} of {row['faces']}</td><td>{html.escape(_words_of(row, info))}{remark}</td>"
-        f'<td class="number">{percent(row["p_real"])}</td>'
-    )
-
-
-def scroll(label: str, table: str) -> str:
+def scroll(label: str, table: Markup) -> Markup:
     """A table that may be wider than a phone; scrolled by keyboard too."""
-    return f'<div class="scroll" role="region" tabindex="0" aria-label="{html.escape(label)}">{table}</div>'
+    return MACROS.scroll(label, table)
