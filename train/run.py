@@ -123,7 +123,8 @@ def load_model(run: Path) -> keras.Model:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide a training's numbers."""
-    packages = ("keras", "tensorflow", "numpy", "pillow", "scikit-learn")
-    return {"python": platform.python_version(), "backend": keras.backend.backend()} | {
+    backend = keras.backend.backend()  # Called as its package is.
+    packages = ("keras", backend, "numpy", "pillow", "scikit-learn")
+    return {"python": platform.python_version(), "backend": backend} | {
         name: importlib.metadata.version(name) for name in packages
     }

@@ -1,4 +1,4 @@
-"""What Keras computes with here. TensorFlow is imported only where it does the work: with JAX, nothing needs it."""
+"""What Keras computes with here. With JAX, nothing needs TensorFlow, though Keras imports it where it finds it."""
 
 from pathlib import Path
 
@@ -7,9 +7,8 @@ import keras
 from train.networks import models
 
 
-def make_reproducible(seed: int) -> None:
-    """Let weights and order follow from a seed, and the same computations give the same numbers."""
-    keras.utils.set_random_seed(seed)
+def compute_alike() -> None:
+    """Let the same computations give the same numbers, as JAX's do by themselves."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

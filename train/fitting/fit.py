@@ -56,7 +56,8 @@ def fit(args: argparse.Namespace) -> list[data.Photo] | None:
     options = options_of(args)
     check_options(args, options)
     share = processes.join(args, options.batch_size)
-    backend.make_reproducible(options.seed)
+    backend.compute_alike()
+    keras.utils.set_random_seed(options.seed)
     options = dataclasses.replace(options, precision=options.precision or backend.fastest_precision())
 
     model, parent = network(args, options)

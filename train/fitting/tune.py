@@ -85,7 +85,7 @@ def tune(args: argparse.Namespace) -> None:
         data.DataError: the dataset can't be trained on.
         run.RunError: ``args.out`` holds a search with other options.
     """
-    backend.make_reproducible(args.seed)
+    backend.compute_alike()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # It warns of each new network's tracing.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
