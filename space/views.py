@@ -10,10 +10,9 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from chain.verdict import to_csv
+from chain.verdict import NO_FACE, UNSURE, to_csv
 from judging import Judgement, Row
 
-UNSURE, NO_FACE = "unsure", "no_face"
 PHOTO_SIZE, FACE_SIZE = 480, 256  # Pixels of the longer side of a picture in the page.
 SPECTRUM_SIZE = 512  # Pixels a side, cut from the middle: shrinking would wipe out the traces it is meant to show.
 EVIDENCE_COLOUR = (214, 64, 0)

@@ -50,8 +50,13 @@ def weighted(text: str) -> tuple[Path, float]:
     return Path(text), 1.0
 
 
+def add_data(p: argparse.ArgumentParser) -> None:
+    """The dataset of a command."""
+    p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
+
+
 def add_data_options(p: argparse.ArgumentParser) -> None:
-    """What each command that reads a dataset takes."""
+    """What each command that checks its dataset takes."""
     p.add_argument(
         "--split-seed",
         type=seed,
@@ -105,14 +110,14 @@ def parser() -> argparse.ArgumentParser:
     p.set_defaults(command=fetch.fetch)
 
     p = commands.add_parser("explore", help="look at a dataset: an HTML report and its numbers")
-    p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
+    add_data(p)
     p.add_argument("--out", type=Path, required=True, help="folder for explore.html and explore.json")
     p.add_argument("--seed", type=seed, default=0, help="seed that chooses the faces of the contact sheets")
     p.set_defaults(command=explore.explore)
 
     p = commands.add_parser("fit", help="train a model")
     p.add_argument("model", choices=sorted(models.NAMES), help="network to train")
-    p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
+    add_data(p)
     p.add_argument(
         "--extra",
         type=weighted,
@@ -151,7 +156,7 @@ def parser() -> argparse.ArgumentParser:
 
     p = commands.add_parser("tune", help="search for better settings")
     p.add_argument("model", choices=sorted(models.NAMES), help="network to train")
-    p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
+    add_data(p)
     p.add_argument("--out", type=Path, required=True, help="folder to write; a search that is there is continued")
     p.add_argument(
         "--trials",
@@ -165,7 +170,9 @@ def parser() -> argparse.ArgumentParser:
         default=5,
         help="epochs of each trial that is not given up earlier (default: %(default)s)",
     )
-    p.add_argument("--batch-size", type=count, default=128, help="images per step (default: %(default)s)")
+    p.add_argument(
+        "--batch-size", type=count, default=options.Options.batch_size, help="images per step (default: %(default)s)"
+    )
     p.add_argument("--seed", type=seed, default=0, help="seed of the proposals and trainings (default: %(default)s)")
     p.add_argument("--backbone-weights", type=Path, help=".weights.h5 file to use instead of Keras' ImageNet weights")
     add_data_options(p)
@@ -173,7 +180,7 @@ def parser() -> argparse.ArgumentParser:
 
     p = commands.add_parser("ensemble", help="join trained models into one")
     p.add_argument("run", type=Path, nargs="+", help="runs to join")
-    p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
+    add_data(p)
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
     p.add_argument("--stacked", action="store_true", help="weight the members by a logistic regression on validation")
     p.add_argument("--mirror", action="store_true", help="let each member see the mirror image too")
@@ -182,7 +189,7 @@ def parser() -> argparse.ArgumentParser:
 
     p = commands.add_parser("evaluate", help="measure trained models")
     p.add_argument("run", type=Path, nargs="+", help="run folders; those without a model are shown as not trained")
-    p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
+    add_data(p)
     p.add_argument("--split", choices=data.SPLITS, default="test", help="split to measure (default: %(default)s)")
     p.add_argument(
         "--extra",

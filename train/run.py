@@ -28,6 +28,7 @@ MODEL = "model.keras"
 CONFIG = "config.json"
 HISTORY = "history.csv"
 METRICS = "metrics.json"
+TFLITE = "model.tflite"  # What an exported network is for LiteRT.
 DETECTOR = "detector.json"  # What an exported network, or one that was pulled, says of itself.
 PLOTS = "plots"
 CHECKPOINTS = "checkpoints"

@@ -59,18 +59,18 @@ def convert(args: argparse.Namespace) -> None:
             if "tfjs" in args.format:
                 to_tfjs(model, folder, stored_as)
             if "tflite" in args.format:
-                to_tflite(model, folder / detector.TFLITE)
+                to_tflite(model, folder / run.TFLITE)
             if "keras" in args.format:
                 run.save_model(model, folder / run.MODEL)
                 deflate(folder / run.MODEL)
-            run.write_json(folder / detector.DETECTOR, detector.describe(facts, stored_as, folder, model))
+            run.write_json(folder / run.DETECTOR, detector.describe(facts, stored_as, folder, model))
             return folder
 
         if args.precision == AUTO:
             chosen, rows = precision.choose(network, facts["threshold"], args.data, make)
             folder = Path(scratch) / chosen
-            described = run.read_json(folder, detector.DETECTOR)
-            run.write_json(folder / detector.DETECTOR, described | {"precisions": rows})
+            described = run.read_json(folder, run.DETECTOR)
+            run.write_json(folder / run.DETECTOR, described | {"precisions": rows})
         else:
             folder = make(args.precision)
         replace(out, folder)
@@ -88,10 +88,10 @@ def check_replaceable(out: Path) -> None:
     """
     if out.is_dir():
         try:
-            described = run.read_json(out, detector.DETECTOR).get("files", {})
+            described = run.read_json(out, run.DETECTOR).get("files", {})
         except ValueError:
             described = {}
-        others = sorted(path.name for path in out.iterdir() if path.name not in {*described, detector.DETECTOR})
+        others = sorted(path.name for path in out.iterdir() if path.name not in {*described, run.DETECTOR})
         if others:
             raise run.RunError(f"{out} holds {others[0]}, which no earlier conversion wrote; choose another --out.")
     elif out.exists():

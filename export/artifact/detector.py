@@ -8,9 +8,6 @@ from train import run
 from train.chain.read import FORMATS, MAX_BYTES, MAX_PIXELS
 from train.spec import CLASS_NAMES, RESIZE, SCALE, SCOPE, WORDS
 
-DETECTOR = run.DETECTOR
-TFLITE = "model.tflite"
-
 
 def read_facts(source: Path) -> dict:
     """What a run knows of its network: metrics.json, and config.json as provenance.
@@ -66,7 +63,7 @@ def describe(facts: dict, precision: str, folder: Path, model: keras.Model) -> d
         "metrics": facts["splits"],
         **{key: facts[key] for key in ("extra", "robustness") if key in facts},
         "provenance": config,
-        "files": {path.name: run.sha256(path) for path in sorted(folder.iterdir()) if path.name != DETECTOR},
+        "files": {path.name: run.sha256(path) for path in sorted(folder.iterdir()) if path.name != run.DETECTOR},
     }
 
 

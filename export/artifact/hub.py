@@ -48,8 +48,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
-from export.artifact import card, convert
-from export.artifact.detector import DETECTOR, TFLITE
+from export.artifact import card, convert, quantize
 from train import run
 
 ROOT = Path(__file__).parents[2]
@@ -193,7 +192,7 @@ def stage(runs: list[Path], folder: Path, repo: str, revision: str) -> None:
         target = folder if first else folder / name
         stage_run(source, target, name if alike else None)
         card.model_card(
-            run.read_json(target, DETECTOR),
+            run.read_json(target, run.DETECTOR),
             repo,
             revision,
             folder="" if first else f"{name}/",
@@ -217,7 +216,7 @@ def stage_run(source: Path, target: Path, name: str | None) -> None:
         target: folder to make.
         name: of the model, in place of its network's.
     """
-    rounded = run.read_json(source, run.CONFIG).get("weights") == "rounded to uint8"
+    rounded = run.read_json(source, run.CONFIG).get("weights") == quantize.ROUNDED
     precision = "uint8" if rounded else "float32"  # Either way the files hold the same numbers.
     with contextlib.redirect_stdout(io.StringIO()):  # It names the temporary folder.
         for format, out in ((["keras", "tflite"], target), (["tfjs"], target / TFJS)):
@@ -225,10 +224,10 @@ def stage_run(source: Path, target: Path, name: str | None) -> None:
     with zipfile.ZipFile(target / run.MODEL) as network:
         network.extractall(target, KERAS_FILES)
     (target / run.MODEL).unlink()
-    describe_files(target, (*KERAS_FILES, TFLITE))
+    describe_files(target, (*KERAS_FILES, run.TFLITE))
     if name:
         for described in (target, target / TFJS):
-            run.write_json(described / DETECTOR, run.read_json(described, DETECTOR) | {"name": name})
+            run.write_json(described / run.DETECTOR, run.read_json(described, run.DETECTOR) | {"name": name})
 
     plots = sorted((source / run.PLOTS).glob("*.png"))
     (target / RECORDS / run.PLOTS if plots else target / RECORDS).mkdir(parents=True)
@@ -246,14 +245,14 @@ def restore_run(folder: Path, repo: str) -> None:
     for path in sorted((folder / RECORDS).iterdir()):
         path.rename(folder / path.name)
     (folder / RECORDS).rmdir()
-    describe_files(folder, (run.MODEL, TFLITE))
-    run.write_json(folder / DETECTOR, run.read_json(folder, DETECTOR) | {"hub": repo})
+    describe_files(folder, (run.MODEL, run.TFLITE))
+    run.write_json(folder / run.DETECTOR, run.read_json(folder, run.DETECTOR) | {"hub": repo})
 
 
 def describe_files(folder: Path, names: Iterable[str]) -> None:
     """Let detector.json list these files of its folder."""
-    info = run.read_json(folder, DETECTOR)
-    run.write_json(folder / DETECTOR, info | {"files": {name: run.sha256(folder / name) for name in names}})
+    info = run.read_json(folder, run.DETECTOR)
+    run.write_json(folder / run.DETECTOR, info | {"files": {name: run.sha256(folder / name) for name in names}})
 
 
 def write_sums(folder: Path) -> None:
@@ -264,7 +263,7 @@ def write_sums(folder: Path) -> None:
 
 def served_files(folder: Path) -> list[str]:
     """What the Space fetches of a staged repository; see ``models_folder`` in space/detector.py."""
-    return [name for name in files_of(folder) if name.endswith((TFLITE, DETECTOR))]
+    return [name for name in files_of(folder) if name.endswith((run.TFLITE, run.DETECTOR))]
 
 
 def stage_space(folder: Path, repo: str) -> None:

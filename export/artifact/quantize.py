@@ -23,6 +23,7 @@ from train import run
 from train.networks import models
 from train.photos import leaks
 
+ROUNDED = "rounded to uint8"  # What config.json says of the weights.
 SCALE_BITS = 16  # With a level of 8 bits as many as float32 has: 24.
 
 
@@ -42,7 +43,7 @@ def quantize(args: argparse.Namespace) -> None:
     out.mkdir(parents=True)
     run.save_model(model, out / run.MODEL)
     deflate(out / run.MODEL)
-    run.write_json(out / run.CONFIG, run.read_json(args.run, run.CONFIG) | {"weights": "rounded to uint8"})
+    run.write_json(out / run.CONFIG, run.read_json(args.run, run.CONFIG) | {"weights": ROUNDED})
     for name in (run.HISTORY, leaks.LEARNT):
         if (args.run / name).exists():
             shutil.copy(args.run / name, out)

@@ -8,7 +8,7 @@ import csv
 import dataclasses
 import io
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import TypedDict, cast
 
 import numpy as np
 
@@ -33,8 +33,8 @@ class Row(TypedDict):
 
 
 COLUMNS = tuple(Row.__annotations__)
-NO_FACE = "no_face"
-WORST_FIRST = ("fake", "unsure", "real", NO_FACE)
+UNSURE, NO_FACE = "unsure", "no_face"
+WORST_FIRST = ("fake", UNSURE, "real", NO_FACE)
 DIGITS = {"roll": 1, "p_real": 6}  # After the point in tables, the same in every place.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # What makes a spreadsheet take a cell for a formula.
 
@@ -110,7 +110,7 @@ def rows(file: str, views: list[FaceView], p_real: list[float], info: dict) -> l
         return [bare | {"faces": 0, "verdict": NO_FACE, "unsure": False, "as_is": False, "advice": advice}]
     said = []
     for view, p in zip(views, p_real, strict=True):
-        verdict = "unsure" if view.tiny else _verdict(p, info)
+        verdict = UNSURE if view.tiny else _verdict(p, info)
         said.append(
             bare
             | {
@@ -120,7 +120,7 @@ def rows(file: str, views: list[FaceView], p_real: list[float], info: dict) -> l
                 "roll": None if view.roll is None else round(view.roll, DIGITS["roll"]) + 0.0,  # No -0.0.
                 "verdict": verdict,
                 "p_real": p,
-                "unsure": verdict == "unsure",
+                "unsure": verdict == UNSURE,
                 "as_is": view.as_is,
                 "advice": view.advice,
             }
@@ -185,22 +185,9 @@ def _cell(column: str, value) -> str:
 
 def _verdict(p_real: float, info: dict) -> str:
     if info["unsure"]["low"] <= p_real < info["unsure"]["high"]:
-        return "unsure"
+        return UNSURE
     return "real" if p_real >= info["threshold"] else "fake"
 
 
 def _bare_row(file: str, info: dict) -> Row:
-    return {
-        "file": file,
-        "face": None,
-        "faces": None,
-        "box": None,
-        "roll": None,
-        "verdict": None,
-        "p_real": None,
-        "unsure": None,
-        "as_is": None,
-        "advice": None,
-        "model": info["name"],
-        "error": None,
-    }
+    return cast(Row, dict.fromkeys(COLUMNS) | {"file": file, "model": info["name"]})

@@ -8,7 +8,7 @@ import os
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, get_args, get_type_hints
 
 import numpy as np
 import pyarrow as pa
@@ -21,22 +21,9 @@ from train.chain.resize import resize
 from train.chain.verdict import Row, error_row, face_views, rows
 
 SUFFIX = ".parquet"
-SCHEMA = pa.schema(  # Of `train.chain.verdict.COLUMNS`.
-    {
-        "file": pa.string(),
-        "face": pa.int32(),
-        "faces": pa.int32(),
-        "box": pa.list_(pa.int32()),
-        "roll": pa.float64(),
-        "verdict": pa.string(),
-        "p_real": pa.float64(),
-        "unsure": pa.bool_(),
-        "as_is": pa.bool_(),
-        "advice": pa.string(),
-        "model": pa.string(),
-        "error": pa.string(),
-    }
-)
+TYPES = {str: pa.string(), int: pa.int32(), float: pa.float64(), bool: pa.bool_(), list[int]: pa.list_(pa.int32())}
+# Of a `Row`'s columns, whose types are these or None.
+SCHEMA = pa.schema({name: TYPES[(get_args(of) or (of,))[0]] for name, of in get_type_hints(Row).items()})
 Store = tuple[fs.FileSystem, str] | None  # A file system, and what names have before its paths; None: this machine.
 AT_ONCE = 16  # Files that a worker asks of a store together: an answer takes longer than judging a photo.
 

@@ -25,12 +25,12 @@ from tqdm import tqdm
 
 from train import run
 from train.chain.read import PhotoError, read_photo
-from train.chain.verdict import COLUMNS, FaceView, Row, cells, error_row, face_views, rows, to_csv
+from train.chain.verdict import COLUMNS, NO_FACE, UNSURE, FaceView, Row, cells, error_row, face_views, rows, to_csv
 from train.figures import scoring
 from train.photos import layout
 from train.spec import DEFAULT_THRESHOLD, WORDS
 
-COUNTED = {"fake": "fake", "unsure": "unsure", "real": "real", "no_face": "without a face", None: "unreadable"}
+COUNTED = {"fake": "fake", UNSURE: UNSURE, "real": "real", NO_FACE: "without a face", None: "unreadable"}
 
 
 def predict(args: argparse.Namespace) -> int:

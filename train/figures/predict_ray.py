@@ -26,7 +26,6 @@ from train.figures import parts, predict
 from train.networks import litert
 from train.photos import layout
 
-NETWORK = "model.tflite"  # What `export convert --format tflite` writes.
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # Its makers would be told of each start.
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # Less is about metrics that nobody asked for.
@@ -148,7 +147,7 @@ def network_of(folder: Path) -> bytes:
     Raises:
         run.RunError: it has neither.
     """
-    path = folder / NETWORK
+    path = folder / run.TFLITE
     return path.read_bytes() if path.exists() else litert.converted(run.load_model(folder))
 
 
