@@ -98,7 +98,12 @@ JPEG = encode(draw(200, 200), "JPEG")
         (b"just some text", "not a JPEG, PNG, WebP, GIF or AVIF"),
         (b"", "not a JPEG, PNG, WebP, GIF or AVIF"),
         (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a JPEG, PNG, WebP, GIF or AVIF"),
-        (struct.pack(">I", 24) + b"ftypheic" + bytes(4) + b"mif1heic", "HEIC picture.*share it as JPEG"),
+        *(
+            (struct.pack(">I", 20) + b"ftyp" + brands, "HEIC picture.*share it as JPEG")
+            for brands in (b"heic....none", b"hevc....none", b"mif1....none", b"msf1....none", b"none....heix")
+        ),
+        (struct.pack(">I", 20) + b"ftypnone....noneheic", "not a JPEG, PNG, WebP, GIF or AVIF"),  # Behind the box.
+        (struct.pack(">I", 20) + b"ftypnoneheicnone", "not a JPEG, PNG, WebP, GIF or AVIF"),  # A version, no brand.
         (JPEG.replace(b"\xff\xc0", b"\xff\xc9", 1), "rare kind of JPEG"),
     ],
 )
