@@ -35,6 +35,33 @@ def test_the_equal_error_rate_and_its_threshold():
     assert metrics.equal_error(LABELS, P_REAL) == (0.25, 0.5)
 
 
+def test_of_thresholds_that_are_as_good_the_nearest_to_a_half_is_taken():
+    """Half-way from the one score to 0 or to 1, either of which is wrong on one class."""
+    assert metrics.equal_error(np.array([0, 1]), np.array([0.3, 0.3])) == (0.5, 0.65)
+    assert metrics.equal_error(np.array([0, 1]), np.array([0.8, 0.8])) == (0.5, 0.4)
+
+
+def test_a_class_that_is_never_called_has_no_precision():
+    figures = metrics.at_threshold(LABELS, P_REAL, 0.05)
+    assert figures["classes"]["fake"] == {"precision": 0, "recall": 0, "f1": 0, "support": 4}
+
+
+def test_certain_answers_stay_finite():
+    np.testing.assert_allclose(metrics.rescale(np.array([0.0, 0.5, 1.0]), 1), [1e-7, 0.5, 1 - 1e-7], rtol=1e-6)
+    low, high = metrics.unsure_band(np.array([0, 1, 0, 1]), np.array([0.0, 1.0, 0.0, 1.0]), 0.5)
+    assert (low, high) == (0.5, 0.5)
+
+
+def test_calibration_of_a_small_example():
+    figures = metrics.calibration(np.array([0, 1, 1, 1]), np.array([0.05, 0.095, 0.95, 1.0]))
+    assert figures["bins"] == [
+        {"confidence": pytest.approx(0.0725), "accuracy": 0.5, "count": 2},
+        {"confidence": pytest.approx(0.975), "accuracy": 1, "count": 2},
+    ]
+    assert figures["ece"] == pytest.approx((2 * 0.4275 + 2 * 0.025) / 4)
+    assert figures["brier"] == pytest.approx((0.05**2 + 0.905**2 + 0.05**2) / 4)
+
+
 def test_perfect_scores():
     p_real = LABELS * 0.8 + 0.1
     assert metrics.equal_error(LABELS, p_real) == (0, pytest.approx(0.5))
@@ -116,12 +143,34 @@ def test_a_hopeless_model_keeps_half_of_its_verdicts():
     assert metrics.outside_band(labels, p_real, low, high)["coverage"] == pytest.approx(0.5, abs=0.03)
 
 
+def test_a_band_begins_with_its_lower_limit_and_ends_before_its_upper_one():
+    labels, p_real = np.array([0, 1, 1, 0]), np.array([0.4, 0.6, 0.39, 0.61])
+    assert metrics.outside_band(labels, p_real, 0.4, 0.6) == {"coverage": 0.75, "accuracy": 1 / 3}
+
+
+def test_a_band_lies_around_its_threshold_in_logits():
+    """Threshold 0.8, a wrong answer at odds of 8 and one at odds of 2: a factor of 2 from the threshold's 4."""
+    labels = np.array([0, 1, *[0] * 10, *[1] * 10])
+    p_real = np.array([8 / 9, 2 / 3, *[0.01] * 10, *[0.999] * 10])
+    assert metrics.unsure_band(labels, p_real, 0.8) == pytest.approx((2 / 3, 8 / 9), abs=1e-5)
+
+
+def test_no_band_is_needed_where_97_of_100_are_right():
+    labels, p_real = np.repeat([0, 1], 50), np.repeat([0.1, 0.9], 50)
+    p_real[:3] = 0.6
+    assert metrics.unsure_band(labels, p_real, 0.5) == (0.5, 0.5)
+    p_real[3] = 0.6
+    low, high = metrics.unsure_band(labels, p_real, 0.5)
+    assert (low, high) == pytest.approx((0.4, 0.6), abs=1e-5)
+
+
 def test_operating_points_are_chosen_on_some_photos_and_measured_on_others():
     fakes, reals = np.linspace(0, 0.5, 100), np.linspace(0.3, 1, 100)
     labels = np.repeat([0, 1], 100)
     points = metrics.choose_points(labels, np.concatenate([fakes, reals]))
     assert points == {0.01: reals[1], 0.05: reals[5]}  # One real photo lies below the first, five below the second.
     one, five = metrics.operating_points(labels, np.concatenate([fakes, reals]), points)
+    assert (one["false_accusation"], one["threshold"]) == (0.01, reals[1])
     assert one["fakes_found"] == (fakes < reals[1]).mean() and one["accused"] == 0.01
     assert five["fakes_found"] == (fakes < reals[5]).mean() and five["accused"] == 0.05
 
@@ -147,6 +196,7 @@ def test_the_paired_bootstrap_sees_a_difference_and_none():
     good, bad = labels * 0.6 + random.random(200) * 0.5, random.random(200)
     better = metrics.paired_bootstrap(labels, good, bad, 0.55, 0.5, samples=200)
     assert better["roc_auc"]["interval_95"][0] > 0.3 and better["accuracy"]["interval_95"][0] > 0.2
+    assert better["roc_auc"]["difference"] == pytest.approx(roc_auc_score(labels, good) - roc_auc_score(labels, bad))
     same = metrics.paired_bootstrap(labels, good, good, 0.55, 0.55, samples=50)
     assert same["accuracy"] == {"difference": 0, "interval_95": [0, 0]}
 
@@ -168,3 +218,28 @@ def test_one_class_alone_has_a_difference_of_accuracy_alone():
     assert difference["accuracy"]["difference"] == 0.5
     low, high = difference["accuracy"]["interval_95"]
     assert 0.2 < low < 0.4 and 0.6 < high < 0.8  # Binomial: half of 20, standard deviation 0.11.
+
+
+def test_a_bootstrap_calls_a_score_on_the_threshold_real():
+    labels, on, below = np.array([1, 1]), np.array([0.5, 0.5]), np.array([0.4, 0.4])
+    for a, b, expected in ((on, below, 1), (below, on, -1)):
+        assert metrics.paired_bootstrap(labels, a, b, 0.5, 0.5, samples=2)["accuracy"]["difference"] == expected
+
+
+def test_the_bootstraps_interval_holds_95_of_100():
+    labels, a, b = np.zeros(1000, int), np.full(1000, 0.3), np.repeat([0.3, 0.7], 500)
+    interval = metrics.paired_bootstrap(labels, a, b, 0.5, 0.5)["accuracy"]["interval_95"]
+    half = 1.96 * (0.25 / 1000) ** 0.5  # Binomial, as a normal; 92.5 of 100 would take 9 % less.
+    assert interval == pytest.approx([0.5 - half, 0.5 + half], abs=0.04 * half)
+
+
+def test_all_figures_of_a_split():
+    figures = metrics.summarize(LABELS, P_REAL, 0.65, {0.01: 0.4}, temperature=2.0)
+    assert figures["equal_error_rate"] == 0.25
+    assert figures["calibration"]["after"] == metrics.calibration(LABELS, P_REAL)
+    odds = P_REAL / (1 - P_REAL)
+    assert figures["calibration"]["before"]["brier"] == pytest.approx(np.mean((odds**2 / (1 + odds**2) - LABELS) ** 2))
+    assert figures["roc"]["false_accusation"][-1] == figures["roc"]["fakes_found"][-1] == 1
+    assert max(f for f, a in zip(figures["roc"]["fakes_found"], figures["roc"]["false_accusation"]) if a == 0) == 0.75
+    [point] = figures["operating_points"]
+    assert (point["false_accusation"], point["fakes_found"], point["accused"]) == (0.01, 0.75, 0)
