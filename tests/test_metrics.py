@@ -103,6 +103,33 @@ def test_perfect_separation_calls_for_no_more_certainty_than_its_images_give(cou
     assert scaled[0] == pytest.approx(1 - scaled[-1])
 
 
+def test_the_targets_of_each_class_follow_from_its_own_count():
+    labels = np.repeat([0, 1], [40, 10])
+    p_real = np.where(labels == 1, 0.55, 0.45)
+    [scaled] = metrics.rescale(np.array([0.55]), 1 / calibration.fit_temperature(labels, p_real))
+    # Platt's targets are 41/42 and 11/12; where the loss is least, the answer is their mean over the images.
+    assert scaled == pytest.approx((40 * 41 / 42 + 10 * 11 / 12) / 50, abs=1e-4)
+
+
+def test_certain_answers_get_a_temperature_too():
+    # The logit of 1 - 1e-7, against that of Laplace's 5/6.
+    expected = np.log(1e7 - 1) / np.log(5)
+    assert calibration.fit_temperature(LABELS, LABELS.astype(float)) == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_temperature_stays_within_its_limits():
+    timid = np.where(LABELS == 1, 0.501, 0.499)
+    assert calibration.fit_temperature(LABELS, timid) == pytest.approx(0.05, rel=1e-3)
+    assert calibration.fit_temperature(LABELS, 0.9 - 0.8 * LABELS) == pytest.approx(20, rel=1e-3)  # Few images.
+
+
+def test_answers_that_are_wrong_are_refused_only_where_they_cost_more_than_two_guesses():
+    labels = np.tile(LABELS, 5)
+    assert calibration.fit_temperature(labels, 0.7 - 0.4 * labels) == pytest.approx(20, rel=1e-3)  # Loss 1.20 at first.
+    with pytest.raises(ValueError, match="certain$"):
+        calibration.fit_temperature(labels, 0.77 - 0.54 * labels)  # 1.47; two guesses cost 1.39.
+
+
 @pytest.mark.parametrize(
     ("p_real", "why"),
     [
