@@ -438,6 +438,29 @@ def test_another_source_may_have_one_class_or_none(tmp_path, dataset):
         data.check_source(dataset)  # All of it was taken for real photos.
 
 
+def photo(path: str, label: int, sha256: str, **own) -> data.Photo:
+    return data.Photo(path, "train", label, sha256, **own)
+
+
+def test_a_subset_takes_the_first_of_each_class_by_their_content():
+    photos = [photo(name, int(name[0] == "r"), sha256) for name, sha256 in zip("r0 f0 r1 f1 r2".split(), "dbcae")]
+    for count, expected in ((2, "f1 r1"), (3, "f1 r1"), (4, "f1 f0 r1 r0"), (5, "f1 f0 r1 r0")):
+        assert [one.path for one in data.balanced_subset(photos, count)] == expected.split()
+    with pytest.raises(data.DataError, match="^6 training images need 3 fake ones; there are 2.$"):
+        data.balanced_subset(photos, 6)
+    with pytest.raises(data.DataError, match="^1 training image can't show both classes; take 2 or more.$"):
+        data.balanced_subset(photos, 1)
+
+
+def test_few_images_are_divided_too_and_unreadable_ones_count_for_training():
+    photos = [photo(f"{index}.jpg", index % 2, str(index)) for index in range(10)]
+    split_of = {one.path: one.split for one in data.divided([*photos, photo("x.jpg", 0, "x", error="No.")], 0)}
+    assert split_of.pop("x.jpg") == "train"
+    for label in (0, 1):  # Of five, the ends are at 4, 4.5 and 5.
+        splits = [split for path, split in split_of.items() if int(path[0]) % 2 == label]
+        assert sorted(splits) == ["train"] * 4 + ["valid"]
+
+
 def test_a_subset_holds_half_of_each_class_and_a_larger_one_holds_it(tmp_path):
     photos = data.load_checked(write_dataset(tmp_path, {"train": 12}), ("train",))
     small, large = data.balanced_subset(photos, 8), data.balanced_subset(photos, 18)

@@ -1,5 +1,6 @@
 """Finding a dataset's images as people have them."""
 
+import itertools
 import shutil
 import zipfile
 
@@ -100,6 +101,39 @@ def test_what_could_be_meant_in_two_ways_is_refused(tmp_path):
         (tmp_path / "turned" / name / "train").mkdir(parents=True)
     with pytest.raises(data.DataError, match="Put the classes inside the splits: train/fake"):
         data.find_splits(tmp_path / "turned")
+
+
+def test_a_dataset_may_lie_six_folders_down_and_no_deeper(tmp_path):
+    for name, depth in (("six", 6), ("seven", 7)):
+        folder = tmp_path.joinpath(name, *map(str, range(depth)))
+        (folder / "Train/Real").mkdir(parents=True)
+        if depth == 6:
+            assert layout.find_splits(tmp_path / name) == {"train": folder / "Train"}
+        else:
+            with pytest.raises(data.DataError, match=r"It has 0/1/2/3/4/5/6/Train/Real \(empty\)\.$"):
+                layout.find_splits(tmp_path / name)
+
+
+def test_a_refusal_lists_eight_folders(tmp_path):
+    for count in (8, 9):
+        for name in range(count):
+            (tmp_path / f"{name}").mkdir(exist_ok=True)
+        listed = ", ".join(f"{name} (empty)" for name in range(8))
+        with pytest.raises(data.DataError) as refused:
+            layout.find_splits(tmp_path)
+        assert str(refused.value).endswith(f"It has {listed}{', and more' if count == 9 else ''}.")
+
+
+def test_images_are_told_by_their_endings(tmp_path):
+    taken = ["a.jpg", "b.JPEG", "c.jfif", "d.Png", "e.webp"]
+    for name in [*taken, "f.gif", "g.gif", "h.txt", "i", ".j.jpg"]:
+        (tmp_path / name).touch()
+    paths, left_out = layout.images(tmp_path)
+    assert [path.name for path in paths] == taken
+    assert layout.listed(left_out) in [
+        "2 .gif, " + ", ".join(rest)
+        for rest in itertools.permutations(["1 .txt", "1 without an ending", "1 hidden files"])
+    ]
 
 
 def test_a_dataset_without_splits_is_divided_by_content(tmp_path):

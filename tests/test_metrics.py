@@ -266,6 +266,7 @@ def test_all_figures_of_a_split():
     assert figures["calibration"]["after"] == metrics.calibration(LABELS, P_REAL)
     odds = P_REAL / (1 - P_REAL)
     assert figures["calibration"]["before"]["brier"] == pytest.approx(np.mean((odds**2 / (1 + odds**2) - LABELS) ** 2))
+    assert metrics.summarize(LABELS[1:], P_REAL[1:], 0.65, {})["images"] == {"fake": 3, "real": 4}
     assert figures["roc"]["false_accusation"][-1] == figures["roc"]["fakes_found"][-1] == 1
     assert max(f for f, a in zip(figures["roc"]["fakes_found"], figures["roc"]["false_accusation"]) if a == 0) == 0.75
     [point] = figures["operating_points"]
