@@ -25,7 +25,7 @@ def option(default, words: str, **how) -> Any:
 
     Args:
         default: the value where it is not given.
-        words: the help; it tells the default by itself where that is neither a word nor a number above 0.
+        words: the help. The default is added to it, unless it tells one, or that is None, 0 or True.
         how: as `argparse.ArgumentParser.add_argument` takes.
     """
     told = words if "(default" in words or not default or default is True else f"{words} (default: {default})"
@@ -65,7 +65,7 @@ class Options:
         0.0, "how far to move the labels towards 0.5", type=arguments.share, metavar="SHARE"
     )
     flip: bool = option(
-        True, "train on mirror images too, as happens unless --no-flip is given", action=argparse.BooleanOptionalAction
+        True, "train on mirror images too, or not (default: --flip)", action=argparse.BooleanOptionalAction
     )
     zoom: float = option(
         0.0, "largest share of each side that a random crop may cut away", type=arguments.share, metavar="SHARE"
