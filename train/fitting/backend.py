@@ -8,8 +8,11 @@ from train.networks import models
 
 
 def compute_alike() -> None:
-    """Let the same computations give the same numbers, as JAX's do by themselves."""
-    if keras.backend.backend() == "tensorflow":
+    """Let the same computations give the same numbers on a CPU, as JAX's do by themselves.
+
+    On a GPU that costs time, so it is left to whoever sets TensorFlow's own TF_DETERMINISTIC_OPS.
+    """
+    if keras.backend.backend() == "tensorflow" and not has_gpu():
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
