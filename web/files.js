@@ -1,9 +1,13 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '5b32a3e07a4e';
+self.VERSION = '014002bc5881';
 self.FILES = {
   "app.js": {
     "bytes": 11713,
     "sha256": "f215ce959f8ddfa7e237e1fe6f3954d9a6975437da804c134fb4d38bc8bc06b7"
+  },
+  "avif.js": {
+    "bytes": 4452,
+    "sha256": "58cb62088e164866ac07c3cdb2eda5fe0b5d36b91bed8cbd2a5c1413e606045a"
   },
   "backends.js": {
     "bytes": 6739,
@@ -149,12 +153,12 @@ self.FILES = {
     "sha256": "d12cab6eda10b4436b66ed3b25eb1267c52ea3d64bc5f6bf15da320d3ec0410b"
   },
   "package.json": {
-    "bytes": 648,
-    "sha256": "d22e71127e3ad95f0ea5bcefb43305ff8fd22571fa54f7af1f345bc1120b73e8"
+    "bytes": 663,
+    "sha256": "ceac067a0e1b6101fcecd47832e595ea18e831a862f920449e40d2d156839476"
   },
   "photo.js": {
-    "bytes": 16873,
-    "sha256": "3f9e934ef1162808279e4ec41db28a3f8189a80b11a14b6f3c4b6df86962646f"
+    "bytes": 14700,
+    "sha256": "f02f5904b6d52e6c88a87511da229e154b89a21fc26fbc217519b24171a16968"
   },
   "png.js": {
     "bytes": 8947,

@@ -20,7 +20,6 @@ const HEIC =
   'Settings > Camera > Formats > Most Compatible makes new photos JPEG files).';
 const RARE_JPEG =
   "This is a rare kind of JPEG that browsers can't show; save it again as a common JPEG or as PNG.";
-const NO_AVIF = 'This browser could not decode the AVIF picture; save it as JPEG or PNG and retry.';
 const NO_MEMORY = 'This browser has not enough memory for the picture; close other tabs or take a smaller one.';
 const NO_CANVAS =
   'This browser gives pages invented pixels in place of a photo (a protection against fingerprinting, as in Tor ' +
@@ -161,54 +160,6 @@ function webp(bytes) {
   return { ...size, decode };
 }
 
-/**
- * Look through the boxes of an AVIF (ISO/IEC 23008-12) for its largest size and for how it is turned.
- *
- * @param {Uint8Array} bytes
- * @returns {Picture}
- */
-function avif(bytes) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let meta;
-  for (let at = 0, size; at + 8 <= bytes.length; at += size) {
-    size = view.getUint32(at) || bytes.length - at;
-    if (size === 1) size = at + 16 <= bytes.length ? Number(view.getBigUint64(at + 8)) : 0;
-    if (size < 8 || at + size > bytes.length) throw new Error(DAMAGED);
-    if (ascii(bytes, at + 4, 4) === 'meta') meta ??= bytes.subarray(at, at + size);
-  }
-  const text = meta ? new TextDecoder('latin1').decode(meta) : ''; // Windows-1252 in fact; each byte is one character.
-  let size;
-  for (const { index } of text.matchAll(/ispe\0{4}[^]{8}/g)) {
-    const at = meta.byteOffset - bytes.byteOffset + index + 8;
-    const found = { width: view.getUint32(at), height: view.getUint32(at + 4) };
-    if (!size || found.width * found.height > size.width * size.height) size = found;
-  }
-  if (!size) throw new Error(DAMAGED);
-  // Browsers differ in what they turn, so they get a copy in which nothing is: an imir box becomes an irot box of 0.
-  const still = bytes.slice();
-  const property = (kind) => {
-    const at = text.search(new RegExp(`\\0\\0\\0\\t${kind}[^]`));
-    if (at < 0) return undefined;
-    still.set([0x69, 0x72, 0x6f, 0x74, 0], meta.byteOffset - bytes.byteOffset + at + 4); // "irot", 0
-    return meta[at + 8];
-  };
-  const turns = { undefined: [1, 8, 3, 6], 0: [4, 5, 2, 7], 1: [2, 7, 4, 5] };
-  const axis = property('imir');
-  const angle = property('irot');
-  const orientation = turns[axis === undefined ? axis : axis & 1][(angle ?? 0) & 3];
-  // Firefox takes no two boxes of one kind, so a picture that has both is left as it is, and its sides tell who turned.
-  const hasBoth = axis !== undefined && angle !== undefined;
-  const decode = async () => {
-    try {
-      const pixels = await browserDecoded([hasBoth ? bytes : still], 'image/avif', hasBoth ? undefined : size);
-      return hasBoth && pixels.width !== size.width ? pixels : turned(pixels, orientation);
-    } catch (error) {
-      throw error.message === DAMAGED ? new Error(NO_AVIF) : error;
-    }
-  };
-  return { ...size, decode };
-}
-
 const later = (module, name) => async (bytes) => (await import(module))[name](bytes);
 
 /** First bytes of the formats that every reader of the project accepts, and who reads them. */
@@ -228,7 +179,7 @@ function readerOf(bytes) {
     const size = new DataView(bytes.buffer).getUint32(0);
     const brands = [ascii(bytes, 8, 4)];
     for (let at = 16; at < Math.min(size, bytes.length) - 3; at += 4) brands.push(ascii(bytes, at, 4));
-    if (brands.includes('avif') || brands.includes('avis')) return avif;
+    if (brands.includes('avif') || brands.includes('avis')) return later('./avif.js', 'avif');
     if (brands.some((brand) => /^(hei|hev|mif1|msf1)/.test(brand))) throw new Error(HEIC);
   }
   throw new Error(NO_PICTURE);
@@ -280,7 +231,13 @@ async function bitmapOf(parts, type) {
   }
 }
 
-async function browserDecoded(parts, type, size) {
+/**
+ * @param {Uint8Array[]} parts Of a file.
+ * @param {string} type
+ * @param {{width: number, height: number}} [size] That the picture must have.
+ * @returns {Promise<ImageData>} Opaque RGBA, 0..255, on white.
+ */
+export async function browserDecoded(parts, type, size) {
   const bitmap = await bitmapOf(parts, type);
   if (size && (bitmap.width !== size.width || bitmap.height !== size.height)) throw new Error(DAMAGED);
   return pixelsOf(bitmap);

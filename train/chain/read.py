@@ -1,8 +1,8 @@
 """Read one photo the way that every part of the project reads it: upright RGB pixels, as browsers show the file.
 
-The page's twin is ``web/photo.js`` with ``web/png.js`` and ``web/gif.js``. Both take a file apart themselves and give a
-decoder only what makes its pixels. So a colour profile, a damaged comment or a turn that is noted in a place where no
-browser looks changes nothing, and both refuse the same files.
+The page's twin is ``web/photo.js`` with ``png.js``, ``gif.js`` and ``avif.js``. Both take a file apart themselves and
+give a decoder only what makes its pixels. So a colour profile, a damaged comment or a turn that is noted in a place
+where no browser looks changes nothing, and both refuse the same files.
 """
 
 import io
@@ -437,7 +437,10 @@ def _gif(content: bytes) -> _Picture:
 
 
 def _avif(content: bytes) -> _Picture:
-    """Look through the boxes of an AVIF (ISO/IEC 23008-12) for its largest size and for how it is turned."""
+    """Look through the boxes of an AVIF (ISO/IEC 23008-12) for its largest size and for how it is turned.
+
+    Of an animation ("avis") the picture beside the film is taken: of the film, decoders make other colours.
+    """
     at, meta = 0, b""
     while at + 8 <= len(content):
         size, kind = struct.unpack(">I4s", content[at : at + 8])
@@ -456,7 +459,7 @@ def _avif(content: bytes) -> _Picture:
     turns = {None: (1, 8, 3, 6), 0: (4, 5, 2, 7), 1: (2, 7, 4, 5)}
     orientation = turns[axis and axis & 1][(angle or 0) & 3]
     width, height = max(sizes, key=lambda size: size[0] * size[1])
-    return _Picture(width, height, lambda: _opened(content, "AVIF"), orientation)
+    return _Picture(width, height, lambda: _opened(content[:8] + b"avif" + content[12:], "AVIF"), orientation)
 
 
 def _opened(content: bytes, kind: str) -> np.ndarray:
