@@ -293,7 +293,7 @@ async function main() {
   acceptPhotos();
   await queue;
   add(await fromFiles(await sharedPhotos()));
-  await workOffline(outdated); // Last: it fetches every file again.
+  await workOffline(outdated); // Last: it reads every file again, from the browser's cache where it can.
 }
 
 main().catch((error) => status(error.message, true));

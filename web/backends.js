@@ -65,7 +65,7 @@ export function chooseable(onWasm, folder, size, onLoss) {
     const isAuto = wanted === 'auto';
     let note = '';
     if (wanted !== 'wasm' && !(isAuto && wasm.milliseconds <= SLOW)) {
-      for (const name of wanted === 'auto' ? CARDS_IN_TURN : [wanted]) {
+      for (const name of isAuto ? CARDS_IN_TURN : [wanted]) {
         if (isAuto && !(await CARDS[name]())) continue;
         const tried = startCard(name, folder);
         const found = await trial(tried.run, picture).catch(() => null);

@@ -46,7 +46,7 @@ export function showVerdict(card, { verdict, words, faces, rows, width, height, 
   if (faces.some(({ evidence }) => evidence)) offerEvidence(card, faces);
 }
 
-/** What a face's id is, and a link to it. */
+/** The id of a face's part of a card. */
 const idOf = (cardId, { face }) => `${cardId}-face-${face}`;
 
 /** A face's verdict in one phrase, for eyes and ears. */

@@ -163,7 +163,7 @@ function startEngine(script, folder, onProgress, onBackend) {
   let lastId = 0;
   let settle;
   const ready = new Promise((resolve, reject) => (settle = { resolve, reject }));
-  ready.catch(() => {}); // Who waits for it is told; nobody may.
+  ready.catch(() => {}); // Perhaps nobody is waiting for it.
 
   const engine = {
     isDown: false,

@@ -1,17 +1,17 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '014002bc5881';
+self.VERSION = 'a633e2a9e778';
 self.FILES = {
   "app.js": {
-    "bytes": 11713,
-    "sha256": "f215ce959f8ddfa7e237e1fe6f3954d9a6975437da804c134fb4d38bc8bc06b7"
+    "bytes": 11750,
+    "sha256": "619c43aaa20ffc1dec45f08677d27542c929282a3a676a5ff22e8511aeee0163"
   },
   "avif.js": {
     "bytes": 4452,
     "sha256": "58cb62088e164866ac07c3cdb2eda5fe0b5d36b91bed8cbd2a5c1413e606045a"
   },
   "backends.js": {
-    "bytes": 6739,
-    "sha256": "800df2bc9fe5c2d7b53696540edc2a80a084144902a7857ceb9764dc81cd6a68"
+    "bytes": 6728,
+    "sha256": "fd70c43514658b0766310bf776307003a2cfc66685512c3b1a761ba42c9c0dee"
   },
   "bytes.js": {
     "bytes": 2888,
@@ -26,8 +26,8 @@ self.FILES = {
     "sha256": "a547bacaf93d223e254e93a527b0d41e05cc20928315e532428b91cd8adf7c6d"
   },
   "cards.js": {
-    "bytes": 8107,
-    "sha256": "4bcaa84c1e79226ca61e4782831a6aedbae5ec7669b91df3b9c2930f72b25628"
+    "bytes": 8103,
+    "sha256": "bb2abfa57603213e519e6bc07c2b217c4e5757ebd245ed6edff7170ba886d093"
   },
   "chain.js": {
     "bytes": 6971,
@@ -46,8 +46,8 @@ self.FILES = {
     "sha256": "edfc776c865c08444f51919db5d6a7d291770ee7191e3e59872e06919a3a2c7a"
   },
   "detector.js": {
-    "bytes": 9214,
-    "sha256": "078e8989a2b54514b39abf1e634ee725d776749acad49a6e6694da61953910a6"
+    "bytes": 9210,
+    "sha256": "43db83c7bd357b5870bab2bb8c564b79a3547f038b9e00120c424e6a01674f19"
   },
   "elements.js": {
     "bytes": 798,
@@ -157,8 +157,8 @@ self.FILES = {
     "sha256": "ceac067a0e1b6101fcecd47832e595ea18e831a862f920449e40d2d156839476"
   },
   "photo.js": {
-    "bytes": 14700,
-    "sha256": "f02f5904b6d52e6c88a87511da229e154b89a21fc26fbc217519b24171a16968"
+    "bytes": 14780,
+    "sha256": "078a8b8534860a11f37d17336387ba3063c37b21a835bb823825ab65c7ddcd5b"
   },
   "png.js": {
     "bytes": 8947,

@@ -160,13 +160,14 @@ function webp(bytes) {
   return { ...size, decode };
 }
 
-const later = (module, name) => async (bytes) => (await import(module))[name](bytes);
+/** A reader that is fetched with the first picture of its kind. */
+const onDemand = (module, name) => async (bytes) => (await import(module))[name](bytes);
 
 /** First bytes of the formats that every reader of the project accepts, and who reads them. */
 const READERS = [
   { starts: ['\xff\xd8\xff'], read: jpeg },
-  { starts: ['\x89PNG\r\n\x1a\n'], read: later('./png.js', 'png') },
-  { starts: ['GIF87a', 'GIF89a'], read: later('./gif.js', 'gif') },
+  { starts: ['\x89PNG\r\n\x1a\n'], read: onDemand('./png.js', 'png') },
+  { starts: ['GIF87a', 'GIF89a'], read: onDemand('./gif.js', 'gif') },
 ];
 
 /** @param {Uint8Array} bytes A whole file. */
@@ -179,7 +180,7 @@ function readerOf(bytes) {
     const size = new DataView(bytes.buffer).getUint32(0);
     const brands = [ascii(bytes, 8, 4)];
     for (let at = 16; at < Math.min(size, bytes.length) - 3; at += 4) brands.push(ascii(bytes, at, 4));
-    if (brands.includes('avif') || brands.includes('avis')) return later('./avif.js', 'avif');
+    if (brands.includes('avif') || brands.includes('avis')) return onDemand('./avif.js', 'avif');
     if (brands.some((brand) => /^(hei|hev|mif1|msf1)/.test(brand))) throw new Error(HEIC);
   }
   throw new Error(NO_PICTURE);
