@@ -80,7 +80,7 @@ function network(pixels) {
       const width = 2 * apart + 3;
       const points = [
         [eyes[0] + 0.75, mouth[1] - 0.3 * apart],
-        [width, width],
+        [width, width + 1.5],
         right_eye,
         left_eye,
         [eyes[0] + 1, (eyes[1] + mouth[1]) / 2],

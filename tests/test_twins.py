@@ -56,7 +56,7 @@ def _network(square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     width = 2 * apart + 3
     found = [
         np.stack([eyes[:, 0] + 0.75, mouth[:, 1] - 0.3 * apart], axis=1),
-        np.stack([width, width], axis=1),
+        np.stack([width, width + 1.5], axis=1),
         right_eye,
         left_eye,
         np.stack([eyes[:, 0] + 1, (eyes[:, 1] + mouth[:, 1]) / 2], axis=1),
@@ -101,6 +101,7 @@ PICTURES = {
     "one much smaller": picture(600, 300, (130, 150, 150, 0), (450, 150, 50, 0)),
     "far": picture(700, 500, (520, 330, 60, 0)),
     "farther": picture(900, 1100, (300, 800, 70, 10)),
+    "in the last row of squares": picture(900, 740, (450, 690, 70, 0)),
     "small": picture(300, 300, (150, 150, 45, 0)),
     "at the left edge": picture(300, 260, (35, 60, 110, 0)),
     "at the right edge": picture(300, 260, (265, 215, 110, 0)),
