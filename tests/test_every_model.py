@@ -202,6 +202,7 @@ def test_a_teacher_of_crops_answers_those_that_its_pupil_sees(backbone_weights, 
         (("residual", "--crop", 300), "--crop 300 is larger than the photos, which residual takes at 256 pixels."),
         (("xception_tuned", "--crop", 4), "--crop 4 is too small for xception_tuned's layers"),
         (("custom", "--schedule", "cosine", "--epochs", 2, "--warmup", 2), "--warmup 2 leaves none of 2 epochs"),
+        (("custom", "--schedule", "cosine", "--patience", 2), "A cosine's last epoch is its best"),
         (("custom", "--warmup", 1), "--warmup is a part of --schedule cosine; pass that too."),
         (("residual", "--unfreeze", 3), "residual has no frozen backbone; --unfreeze is for vgg16, xcep"),
         (

@@ -16,6 +16,7 @@ from PIL import Image
 
 from train import __main__, run
 from train.fitting import epochs
+from train.fitting.options import Options
 
 
 def test_a_run_folder_holds_everything(trained, dataset):
@@ -150,10 +151,16 @@ def test_dropout_follows_from_seed_and_epoch_after_loading_too(tmp_path):
 
 def test_early_stopping_follows_the_history():
     history = [{"epoch": i + 1, "val_loss": loss} for i, loss in enumerate([0.7, 0.5, 0.6, 0.55])]
-    assert epochs.best_epoch(history) == 2
-    assert not epochs.stopped_early(history, patience=3)
-    assert epochs.stopped_early(history, patience=2)
-    assert not epochs.stopped_early([], patience=1)
+    assert epochs.best_epoch(history, "constant") == 2
+    assert not epochs.stopped_early(history, Options(patience=3))
+    assert epochs.stopped_early(history, Options(patience=2))
+    assert not epochs.stopped_early([], Options(patience=1))
+
+
+def test_on_a_cosine_the_last_epoch_is_kept():
+    history = [{"epoch": i + 1, "val_loss": loss} for i, loss in enumerate([0.7, 0.5, 0.6, 0.55])]
+    assert epochs.best_epoch(history, "cosine") == 4
+    assert not epochs.stopped_early(history, Options(patience=1, schedule="cosine"))
 
 
 def test_the_best_epochs_weights_with_their_temperature_are_the_runs_model(trained):

@@ -38,7 +38,7 @@ class AUC(HardLabels, keras.metrics.AUC):
 
 
 def train_epochs(learner: keras.Model, lessons: Lessons, options: Options, out: Path, share: Share) -> None:
-    """Train until the last epoch or early stopping; leave the best epoch's weights in ``learner``.
+    """Train until the last epoch or early stopping; leave the weights of `best_epoch` in ``learner``.
 
     Each epoch is run by its own ``fit`` call, so that its order, flips and dropout follow from (seed, epoch),
     its learning rate from the optimiser's count of steps, and early stopping's state from the history: a
@@ -65,15 +65,15 @@ def train_epochs(learner: keras.Model, lessons: Lessons, options: Options, out: 
 
         # One stream over all epochs: the next one is read while this one is validated, and workers start once.
         with contextlib.closing(iter(lessons.training(len(history), options.epochs - len(history)))) as stream:
-            while len(history) < options.epochs and not stopped_early(history, options.patience):
+            while len(history) < options.epochs and not stopped_early(history, options):
                 history.append(epoch(trained, stream, lessons, options.seed, len(history)))
                 if not share.index:
                     with processes.apart():
-                        keep(trained, history, out)
+                        keep(trained, history, out, options.schedule)
 
     best = keras.saving.load_model(checkpoints / "best.keras", compile=False)
     learner.set_weights(best.get_weights())
-    print(f"best of {len(history)} epochs: {best_epoch(history)}")
+    print(f"best of {len(history)} epochs: {best_epoch(history, options.schedule)}")
 
 
 def begun(learner: keras.Model, options: Options, steps: int, share: Share) -> keras.Model:
@@ -131,7 +131,7 @@ def reseed(learner: keras.Model, seed: int, epoch: int) -> None:
         state.assign((drawn >> 1).astype(state.dtype))  # Within the 31 bits of any backend's type.
 
 
-def keep(learner: keras.Model, history: list[dict], out: Path) -> None:
+def keep(learner: keras.Model, history: list[dict], out: Path, schedule: str) -> None:
     """Write the checkpoint and the row of the last epoch of ``history``.
 
     The checkpoint comes before the row, and the old one goes after it: killed anywhere between, the last row's
@@ -141,7 +141,7 @@ def keep(learner: keras.Model, history: list[dict], out: Path) -> None:
     checkpoints.mkdir(parents=True, exist_ok=True)
     current = checkpoints / f"epoch-{epoch:03d}.keras"
     run.save_model(learner, current)
-    if best_epoch(history) == epoch:
+    if best_epoch(history, schedule) == epoch:
         shutil.copy(current, checkpoints / "partial-best.keras")
         (checkpoints / "partial-best.keras").replace(checkpoints / "best.keras")
     run.write_csv(out / run.HISTORY, history)
@@ -159,11 +159,19 @@ def learning_rate(
     return keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=rate, warmup_steps=warmup)
 
 
-def best_epoch(history: list[dict]) -> int:
-    """The epoch (from 1) of the lowest validation loss; 0 for an empty history."""
+def best_epoch(history: list[dict], schedule: str) -> int:
+    """The epoch (from 1) whose weights are kept; 0 for an empty history.
+
+    At a constant rate it is that of the lowest validation loss. On a cosine it is the last one, whose steps were the
+    smallest. Validation's loss would choose an earlier one, whose logits happen to be less sure, while the temperature
+    that is fitted afterwards takes that difference away: of one training here it chose epoch 4, which got 5.3 % of
+    validation's images wrong in all conditions, and the last of 7 epochs 4.5 %.
+    """
+    if schedule == "cosine":
+        return len(history)
     return int(min(history, key=lambda row: row["val_loss"])["epoch"]) if history else 0
 
 
-def stopped_early(history: list[dict], patience: int) -> bool:
-    """Whether ``patience`` epochs have passed without a lower validation loss."""
-    return len(history) - best_epoch(history) >= patience if history else False
+def stopped_early(history: list[dict], options: Options) -> bool:
+    """Whether ``options.patience`` epochs have passed without a lower validation loss; never on a cosine."""
+    return bool(history) and len(history) - best_epoch(history, options.schedule) >= options.patience

@@ -31,7 +31,7 @@ SAME = ("model", "backbone", "teacher", "dataset")  # What a resumed training mu
 def fit(args: argparse.Namespace) -> list[data.Photo] | None:
     """Train ``args.model`` on ``args.data`` and leave a run folder at ``args.out``.
 
-    The best epoch by validation loss becomes the run's model; its temperature is fitted on validation and becomes
+    The best epoch (`epochs.best_epoch`) becomes the run's model; its temperature is fitted on validation and becomes
     part of the graph. Of a network with a frozen backbone, the head alone is trained, on features computed once; with
     ``args.unfreeze``, the backbone's last layers are then trained on with it.
 

@@ -82,7 +82,9 @@ class Options:
         type=arguments.share,
         metavar="SHARE",
     )
-    patience: int = option(5, "stop after this many epochs without a lower validation loss", type=arguments.count)
+    patience: int = option(
+        5, "with --schedule constant, stop after this many epochs without a lower validation loss", type=arguments.count
+    )
     precision: str = option(
         None,  # Until `fit` has seen the hardware.
         "precision to compute in; the weights are float32 either way "
@@ -198,6 +200,8 @@ def check_options(args: argparse.Namespace, options: Options) -> None:
         raise run.RunError(f"--train-size {options.train_size} can't be half of each class; take an even number.")
     if options.warmup and options.schedule != "cosine":
         raise run.RunError("--warmup is a part of --schedule cosine; pass that too.")
+    if args.patience is not None and options.schedule == "cosine":
+        raise run.RunError("A cosine's last epoch is its best, so that none is left out; leave out --patience.")
     shortest = min(options.epochs, options.fine_tune_epochs) if options.unfreeze else options.epochs
     if options.warmup >= shortest:
         raise run.RunError(f"--warmup {options.warmup:g} leaves none of {shortest} epochs to train in; choose fewer.")
