@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = 'a633e2a9e778';
+self.VERSION = '81a5a57d51f8';
 self.FILES = {
   "app.js": {
     "bytes": 11750,
@@ -114,39 +114,39 @@ self.FILES = {
     "sha256": "542758ca5f599cc7935d540c5c3308f977e291bf4b63e893c55a563ffb516814"
   },
   "models/residual/detector.json": {
-    "bytes": 55496,
-    "sha256": "54dbf574a176c73305e1b0fa812c0767e238ef22666557ce6cb9b584b15457ac",
+    "bytes": 49434,
+    "sha256": "0a2219d72ad4b8f84760d6392a0a06a6607f477517e65149c2ded261b150a414",
     "later": true
   },
   "models/residual/group1-shard1of1.bin": {
     "bytes": 1041692,
-    "sha256": "b3dca7ba89689bb00cac5ca128390fee3c017ace97904bc2f9a1e960b17a3f8f",
+    "sha256": "4cbd7ec55ba57029749ab8d68b251df376b79c53036585550dee0d3e0b976f45",
     "later": true
   },
   "models/residual/model.json": {
     "bytes": 50457,
-    "sha256": "001215ee81cc12e232025dc420dfb472fc16f37cfdd6f79ff173bc4d715776d0",
+    "sha256": "4f6cbe412d7f51234f3f28570d67c6f3a09768266b94d25f4d2601de0502234d",
     "later": true
   },
   "models/xception_tuned/detector.json": {
-    "bytes": 52632,
-    "sha256": "6af5b7bfc9c1b82ed59f3557365b22ef1fdb903e6034030a0654a01dba40c909"
+    "bytes": 49088,
+    "sha256": "85be1ed1cc5e343cac4656beb5b87059d11f480da948b1580b87cdd23e2dab6a"
   },
   "models/xception_tuned/group1-shard1of2.bin": {
     "bytes": 4194304,
-    "sha256": "1596ea1db7e44a42e745290d27cdd97a3cbdd9569757c967dd04fb11bcc62fc7"
+    "sha256": "fdfd2b99f621ae48a8f0dd461c22caa9291d18a865a78710ad0f56c880a7265f"
   },
   "models/xception_tuned/group1-shard2of2.bin": {
     "bytes": 2115196,
-    "sha256": "7219f678f2dbba972a8a75e0d21de9128b383afc85687dc4105cde51fef0ae36"
+    "sha256": "10944e5c6079b17d07225e4ac83dec9a648e207f788b67b4656618d2b8aced0a"
   },
   "models/xception_tuned/model.json": {
-    "bytes": 85785,
-    "sha256": "3fbcb79796293b915684df5ea880376780d95fc744bf9e8e56c4bd42d45a37f4"
+    "bytes": 85786,
+    "sha256": "899733d54ad7cc9fb3e593c5b39d9468ac70c3a2a0f5f57abe799c0c8cbf5a54"
   },
   "models.json": {
-    "bytes": 238,
-    "sha256": "a715c29b0cc0dae4a1d690b2f1d93a36db98d6a2b6542661907613cc3ccdd4a2"
+    "bytes": 236,
+    "sha256": "94a1a3a5d97a01e5b2de8b76257e6c7dbf9558220496d5a3626bcd30c7ee001a"
   },
   "offline.js": {
     "bytes": 2722,
