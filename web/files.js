@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '81a5a57d51f8';
+self.VERSION = 'db98cfac43dd';
 self.FILES = {
   "app.js": {
     "bytes": 11750,
@@ -114,8 +114,8 @@ self.FILES = {
     "sha256": "542758ca5f599cc7935d540c5c3308f977e291bf4b63e893c55a563ffb516814"
   },
   "models/residual/detector.json": {
-    "bytes": 49434,
-    "sha256": "0a2219d72ad4b8f84760d6392a0a06a6607f477517e65149c2ded261b150a414",
+    "bytes": 49474,
+    "sha256": "1d1bf5235f5c4cbfffe5935efd76679a9a613659192f50d30ddbca678789e021",
     "later": true
   },
   "models/residual/group1-shard1of1.bin": {
@@ -125,12 +125,12 @@ self.FILES = {
   },
   "models/residual/model.json": {
     "bytes": 50457,
-    "sha256": "4f6cbe412d7f51234f3f28570d67c6f3a09768266b94d25f4d2601de0502234d",
+    "sha256": "c7b64c273bb46ed078d9ee98b866aec32e18283a022102085dd8d77319d941bf",
     "later": true
   },
   "models/xception_tuned/detector.json": {
-    "bytes": 49088,
-    "sha256": "85be1ed1cc5e343cac4656beb5b87059d11f480da948b1580b87cdd23e2dab6a"
+    "bytes": 64019,
+    "sha256": "3f9b38a00bbd451727a785f47205ffb9112e73f352e658e9c6a52f19dc5414c4"
   },
   "models/xception_tuned/group1-shard1of2.bin": {
     "bytes": 4194304,
@@ -142,7 +142,7 @@ self.FILES = {
   },
   "models/xception_tuned/model.json": {
     "bytes": 85786,
-    "sha256": "899733d54ad7cc9fb3e593c5b39d9468ac70c3a2a0f5f57abe799c0c8cbf5a54"
+    "sha256": "e3dd3dee4b213431b6933f540e299eb65c5db97afa12e21c8725628faad7f4f7"
   },
   "models.json": {
     "bytes": 236,

@@ -18,7 +18,7 @@ from train.spec import CLASS_NAMES, DEFAULT_THRESHOLD
 FAKE, REAL = range(len(CLASS_NAMES))
 
 # Accuracy that verdicts outside the "unsure" band should reach, as long as this share of photos gets one.
-SURE_ACCURACY = 0.985
+SURE_ACCURACY = 0.98
 SURE_COVERAGE = 0.5
 
 FALSE_ACCUSATIONS = (0.01, 0.05)  # Shares of real photos called fake, at which the fakes found are counted.
