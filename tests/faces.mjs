@@ -1,7 +1,8 @@
 /**
  * What web/chain.js sees in pictures, run by Node, with the made-up network of test_twins.py in place of BlazeFace.
  *
- *     node tests/faces.mjs < {"pictures": [{"width": ..., "height": ..., "rgba": base64}, ...]} > views of each
+ *     node tests/faces.mjs < {"network": as in faces.json, "reach": as REACH of test_twins.py,
+ *       "pictures": [{"width": ..., "height": ..., "rgba": base64}, ...]} > views of each
  */
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
@@ -16,12 +17,9 @@ globalThis.ImageData = class {
   }
 };
 
-const SIDE = 128;
-const REACH = 24;
-const GRIDS = [
-  { side: 16, anchors: 2 },
-  { side: 8, anchors: 6 },
-];
+const { network: facts, reach: REACH, pictures } = JSON.parse(await text(process.stdin));
+const { size: SIDE, grids: GRIDS } = facts;
+const ANCHORS = GRIDS.reduce((count, { side, anchors }) => count + side * side * anchors, 0);
 
 /** Sums over the pixels above and to the left of each, of red, green and blue marks, and of these times x and y. */
 function sums(pixels) {
@@ -51,7 +49,7 @@ function sums(pixels) {
 /** As `_network` of test_twins.py. */
 function network(pixels) {
   const made = sums(pixels);
-  if (Math.min(...[0, 3, 6].map((i) => made[i].at(-1))) < 500) return new Float32Array(17 * 896).fill(-9); // None.
+  if (Math.min(...[0, 3, 6].map((i) => made[i].at(-1))) < 500) return new Float32Array(17 * ANCHORS).fill(-9); // None.
   const outputs = [];
   for (const { side, anchors } of GRIDS) {
     for (let index = 0; index < side * side * anchors; index++) {
@@ -104,7 +102,6 @@ const tf = {
 
 const { loadChain } = await import('../web/chain.js');
 const { faceViews } = await loadChain(tf);
-const { pictures } = JSON.parse(await text(process.stdin));
 const answers = [];
 for (const { width, height, rgba } of pictures) {
   const pixels = { width, height, data: new Uint8ClampedArray(Buffer.from(rgba, 'base64')) };

@@ -15,7 +15,7 @@ from conftest import ROOT
 from PIL import Image, ImageDraw
 
 from train.chain import faces, verdict
-from train.chain.faces import SIDE
+from train.chain.faces import FACTS, SIDE
 
 REACH = 24  # How far an anchor sees, in pixels of the network's square.
 
@@ -129,8 +129,9 @@ def on_page() -> dict[str, list[dict]]:
         }
         for pixels in PICTURES.values()
     ]
+    given = json.dumps({"network": FACTS["network"], "reach": REACH, "pictures": sent})
     command = ["node", ROOT / "tests/faces.mjs"]
-    done = subprocess.run(command, input=json.dumps({"pictures": sent}), capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return dict(zip(PICTURES, json.loads(done.stdout), strict=True))
 
