@@ -27,6 +27,8 @@ HEIC = (
     "This is an HEIC picture, which few programs can read; export or share it as JPEG (on an iPhone, "
     "Settings > Camera > Formats > Most Compatible makes new photos JPEG files)."
 )
+MISSING = "There is no such file."
+UNREADABLE = "The file can't be read: {}."
 RARE_JPEG = "This is a rare kind of JPEG that browsers can't show; save it again as a common JPEG or as PNG."
 
 
@@ -95,11 +97,11 @@ def _bytes_of(source: str | Path | bytes) -> bytes:
         check_bytes(len(source) if isinstance(source, bytes) else Path(source).stat().st_size)
         return source if isinstance(source, bytes) else Path(source).read_bytes()
     except FileNotFoundError:
-        raise PhotoError("There is no such file.") from None
+        raise PhotoError(MISSING) from None
     except IsADirectoryError:
         raise PhotoError("This is a folder; choose a picture.") from None
     except OSError as error:
-        raise PhotoError(f"The file can't be read: {error.strerror}.") from None
+        raise PhotoError(UNREADABLE.format(error.strerror)) from None
 
 
 def _picture_of(content: bytes) -> _Picture:

@@ -16,7 +16,7 @@ import pyarrow.parquet
 from ai_edge_litert.interpreter import Interpreter
 from pyarrow import fs
 
-from train.chain.read import PhotoError, check_bytes, read_photo
+from train.chain.read import MISSING, UNREADABLE, PhotoError, check_bytes, read_photo
 from train.chain.resize import resize
 from train.chain.verdict import Row, error_row, face_views, rows
 
@@ -117,9 +117,9 @@ def fetched(store: Store, here: Path, name: bytes) -> Path | bytes | PhotoError:
     except PhotoError as error:
         return error
     except FileNotFoundError:
-        return PhotoError("There is no such file.")
+        return PhotoError(MISSING)
     except OSError as error:
-        return PhotoError(f"The file can't be read: {str(error).splitlines()[0]}.")
+        return PhotoError(UNREADABLE.format(str(error).splitlines()[0]))
 
 
 def name_of(names: list[bytes]) -> str:
