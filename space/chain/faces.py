@@ -33,6 +33,7 @@ import dataclasses
 import functools
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -114,10 +115,12 @@ def find_faces(pixels: np.ndarray) -> list[Face]:
     """
     longer = max(pixels.shape[:2])
     searches = [search for search in FACTS["searches"] if search["parts"] == 1 or search["parts"] * SIDE <= longer]
+    # Whatever is looked for in the same size once more, the photo, which may be large, is shrunk once.
+    shrunk = functools.cache(functools.partial(Image.fromarray(pixels).resize, resample=Image.Resampling.BILINEAR))
     for turns in ((0,), (1, 2, 3)):
         faces: list[Face] = []
         for search in searches:  # Enlarging would show nothing new.
-            faces = _join(pixels, faces, _search(pixels, turns, **search))
+            faces = _join(pixels, faces, _search(pixels.shape, shrunk, turns, **search))
             if faces and faces[0].width * FACTS["beside"] >= FACTS["sees"] * longer / search["parts"]:
                 break
         if faces:
@@ -264,22 +267,33 @@ def _from_square(row: np.ndarray, square: tuple[tuple[float, float], tuple[float
     return np.array([row[0], *(centre - half), *(centre + half), *points[:-1].ravel()])
 
 
-def _search(pixels: np.ndarray, turns: tuple[int, ...], parts: int, least_score: float) -> list[np.ndarray]:
+def _search(
+    shape: tuple[int, ...],
+    shrunk: Callable[[tuple[int, int]], Image.Image],
+    turns: tuple[int, ...],
+    parts: int,
+    least_score: float,
+) -> list[np.ndarray]:
     """Faces of at least ``least_score``, looked for in the photo shrunk to ``parts`` times the network's side.
 
     It is looked at after each number of quarter turns. The network's square moves over it by half its side. A side too
     short for the square gets black bars.
 
+    Args:
+        shape: of the photo's pixels.
+        shrunk: gives the photo in a width and height.
+        turns, parts, least_score: as stated.
+
     Returns:
         For each face, the best first, float64 (17,): score, and in pixels of the photo x and y of the box's corners and
         of the keypoints.
     """
-    height, width = pixels.shape[:2]
+    height, width = shape[:2]
     scale = parts * SIDE / max(width, height)
     w, h = (max(1, int(length * scale + 0.5)) for length in (width, height))
     canvas = np.zeros((max(h, SIDE), max(w, SIDE), 3), np.uint8)
     x, y = (canvas.shape[1] - w) // 2, (canvas.shape[0] - h) // 2
-    canvas[y : y + h, x : x + w] = Image.fromarray(pixels).resize((w, h), Image.Resampling.BILINEAR)
+    canvas[y : y + h, x : x + w] = shrunk((w, h))
     found = []
     for turn in turns:
         view = np.rot90(canvas, turn)
