@@ -153,6 +153,13 @@ def test_no_more_than_twenty_faces_are_taken():
     assert len(faces.find_faces(PICTURES["a crowd"])) == FACTS["most"] == 20
 
 
+def test_a_face_that_is_found_in_two_sizes_is_looked_at_once(monkeypatch):
+    looked, run = [], faces._run
+    monkeypatch.setattr(faces, "_run", lambda square: looked.append(square) or run(square))
+    assert len(faces.find_faces(PICTURES["portrait"])) == 1
+    assert len(looked) == 1 + 9 + 6  # The whole photo; its parts; the face in four turns, then upright and mirrored.
+
+
 def test_a_face_that_is_not_sure_is_none():
     assert faces.find_faces(PICTURES["half hidden"]) == []
 

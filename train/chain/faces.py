@@ -202,9 +202,12 @@ def _within(pixels: np.ndarray, colour: np.ndarray) -> tuple[int, int, int, int]
 def _join(pixels: np.ndarray, faces: list[Face], rows: list[np.ndarray]) -> list[Face]:
     """The faces and those of new rows, each looked at alone; as `find_faces` returns them."""
     faces = list(faces)
-    for row in rows:
-        face = _look_closer(pixels, row)
-        if face and not any(_overlaps(np.array([other.box]), face.box)[0] for other in faces):
+
+    def is_new(box: np.ndarray | tuple[float, ...]) -> bool:
+        return not any(_overlaps(np.array([other.box]), box)[0] for other in faces)
+
+    for row in rows:  # What a search in another size found before is not looked at once more.
+        if is_new(row[1:5]) and (face := _look_closer(pixels, row)) and is_new(face.box):
             faces.append(face)
     faces.sort(key=lambda face: face.width, reverse=True)
     return [face for face in faces if face.width >= FACTS["beside"] * faces[0].width][: FACTS["most"]]
