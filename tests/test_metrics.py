@@ -128,6 +128,16 @@ def test_answers_that_are_wrong_are_refused_only_where_they_cost_more_than_two_g
     assert calibration.fit_temperature(labels, 0.7 - 0.4 * labels) == pytest.approx(20, rel=1e-3)  # Loss 1.20 at first.
     with pytest.raises(ValueError, match="certain$"):
         calibration.fit_temperature(labels, 0.77 - 0.54 * labels)  # 1.47; two guesses cost 1.39.
+    assert calibration.fit_temperature(labels[1:], 0.77 - 0.54 * labels[1:]) == pytest.approx(20, rel=1e-3)  # Of 39.
+
+
+def test_answers_that_are_far_too_certain_but_mostly_right_are_not_refused():
+    labels = np.repeat([0, 1], 20)
+    p_real = labels.astype(float)
+    p_real[16:24] = 1 - p_real[16:24]
+    # Loss 3.22 at first. Of a class' 20 answers 16 are right, and Platt's targets are 21/22 and 1/22: a mean of 17/22.
+    expected = np.log(1e7 - 1) / np.log(17 / 5)
+    assert calibration.fit_temperature(labels, p_real) == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -135,11 +145,14 @@ def test_answers_that_are_wrong_are_refused_only_where_they_cost_more_than_two_g
     [
         (np.full(8, np.nan), "some answers are no numbers"),
         (np.full(8, 0.7), "every answer is 0.700"),
-        (np.array([0.999, 0.999, 0.999, 0.001, 0.001, 0.001, 0.001, 0.999]), "wrong as often as they are certain"),
+        (
+            [0.999, 0.999, 0.999, 0.001, 0.001, 0.001, 0.001, 0.999],
+            "the answers are wrong as often as they are certain",
+        ),
     ],
 )
 def test_answers_that_tell_nothing_have_no_temperature(p_real, why):
-    with pytest.raises(ValueError, match=why):
+    with pytest.raises(ValueError, match=f"^{why}$"):
         calibration.fit_temperature(np.tile(LABELS, 5), np.tile(p_real, 5))
 
 

@@ -39,7 +39,7 @@ def fit_temperature(labels: np.ndarray, p_real: np.ndarray) -> float:
         scaled = logits / np.exp(log_t)
         return float(np.mean(np.logaddexp(0, scaled) - targets * scaled))
 
-    fitted = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded", options={"xatol": 1e-6})
+    fitted = minimize_scalar(loss, bounds=np.log(TEMPERATURES))
     temperature = float(np.exp(fitted.x))
     if temperature > 0.99 * TEMPERATURES[1] and loss(0.0) > 2 * np.log(2) and len(labels) >= FEW:
         raise ValueError("the answers are wrong as often as they are certain")
