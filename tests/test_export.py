@@ -200,7 +200,23 @@ def test_rounded_weights_are_the_same_in_every_program(seed):
     assert np.array_equal((levels.astype(np.float32) - np.float32(zero)) * np.float32(scale), rounded)
 
 
-@pytest.mark.parametrize("weights", [[0.1, -0.2, 0.3], [0.5, 1.0, 1.5], [-1, 0, 256], [0, 0]])
+def test_a_largest_weight_that_would_fall_past_the_last_level_takes_that():
+    step = 0.0123456789
+    low = -99.501 * step  # Nearest to level 0, so that what is 255 steps above it is nearer to 256 than to 255.
+    rounded = round_to_uint8(np.array([low, 0, step, low + 255 * step], "float32"))
+    scale, zero = quantize.find_grid(rounded)
+    assert zero == 100 and rounded.tolist() == [-100 * scale, 0, scale, 155 * scale]
+
+
+def test_weights_of_one_sign_take_256_values_as_well():
+    weights = np.linspace(0.5, 1.5, 1000, dtype="float32")
+    rounded = round_to_uint8(weights)
+    assert rounded.dtype == np.float32 and len(np.unique(rounded)) == 256
+    assert np.abs(rounded - weights).max() <= 0.501 / 255
+    assert np.array_equal(dequantize_weights(*quantize_weights(rounded, np.uint8)), rounded)
+
+
+@pytest.mark.parametrize("weights", [[0.1, -0.2, 0.3], [0.5, 1.0, 1.5], [-1, 0, 255], [0, 0]])
 def test_no_grid_is_found_where_there_is_none(weights):
     assert quantize.find_grid(np.array(weights, "float32")) is None
 
