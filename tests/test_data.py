@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import dataclasses
+import hashlib
 import io
 import json
 import os
@@ -45,10 +46,12 @@ def test_an_empty_class_is_refused(tmp_path):
 def test_one_image_in_two_splits_is_refused_unless_allowed(tmp_path, capsys):
     root = write_dataset(tmp_path, {"train": 2, "valid": 2})
     shutil.copy(root / "train/real/000.jpg", root / "valid/real/copy.jpg")
-    with pytest.raises(data.DataError, match="1 images are in two splits") as refused:
+    with pytest.raises(data.DataError, match="1 images are in two splits, so test figures would be") as refused:
         data.load_checked(root, ("train", "valid"))
     assert "train/real/000.jpg" in str(refused.value) and "valid/real/copy.jpg" in str(refused.value)
+    capsys.readouterr()
     assert len(data.load_checked(root, ("train", "valid"), allow_duplicates=True)) == 9
+    assert "WARNING: 1 images are in two splits" in capsys.readouterr().err
 
 
 def test_one_image_in_both_classes_is_refused(tmp_path):
@@ -57,6 +60,15 @@ def test_one_image_in_both_classes_is_refused(tmp_path):
     with pytest.raises(data.DataError, match="1 images are in both classes, so one of the two labels is wrong"):
         data.load_checked(root, ("train",))
     assert len(data.load_checked(root, ("train",), allow_duplicates=True)) == 5
+
+
+def test_what_is_missing_is_named(tmp_path):
+    root = write_dataset(tmp_path / "set", {"train": 1})
+    with pytest.raises(data.DataError, match="set: no split valid, test; there is train.$"):
+        data.load_checked(root, ("train", "valid", "test"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(data.DataError, match="empty: no images in fake or real folders.$"):
+        data.load_checked(root, ("train",), [(tmp_path / "empty", 1.0)])
 
 
 def test_an_empty_split_is_refused_before_anything_is_trained(tmp_path):
@@ -163,6 +175,7 @@ def test_classes_that_are_stored_differently_raise_a_warning(tmp_path, capsys, a
     ("content", "expected"),
     [
         (encode(draw(32, 32), "JPEG", quality=75), "JPEG 4:2:0 APP0 baseline"),
+        (encode(draw(32, 32), "JPEG", subsampling="4:2:2"), "JPEG 4:2:2 APP0 baseline"),
         (encode(draw(32, 32), "JPEG", subsampling="4:4:4", exif=b"Exif\0\0"), "JPEG 4:4:4 APP0 APP1 baseline"),
         (encode(draw(32, 32).convert("L"), "JPEG", progressive=True), "JPEG grey APP0 progressive"),
         (encode(draw(32, 32), "PNG", dpi=(72, 72)), "PNG dpi"),
@@ -179,7 +192,7 @@ def test_each_source_is_shown_by_its_share_of_an_epoch_and_how_it_is_stored(tmp_
     other.mkdir(parents=True)
     for index in range(2):
         (other / f"{index}.png").write_bytes(encode(draw(40, 30, 90 + index), "PNG"))
-    rows = data.by_source(data.load_checked(root, ("train",), [(tmp_path / "other", 2.0)]))
+    rows = data.by_source(data.load_checked(root / "train/..", ("train",), [(other / "..", 2.0)]))
     assert [(row["source"], row["class"], row["images"], row["share of an epoch"]) for row in rows] == [
         ("main", "fake", "3", "30%"),
         ("main", "real", "3", "30%"),
@@ -422,13 +435,18 @@ def test_images_that_the_disk_has_no_room_for_are_not_decoded(mixed, capsys, mon
     assert not list(cache.folder().rglob("*.pixels"))
 
 
-def test_another_source_may_have_one_class_or_none(tmp_path, dataset):
+def test_another_source_may_have_one_class_or_none(tmp_path, dataset, capsys):
     assert {photo.label for photo in data.check_source(dataset / "test")} == {0, 1}
     (tmp_path / "fakes/fake").mkdir(parents=True)
     shutil.copy(dataset / "test/fake/000.jpg", tmp_path / "fakes/fake")
     assert [photo.label for photo in data.check_source(tmp_path / "fakes")] == [0]
     assert [photo.label for photo in data.check_source(dataset / "test/real")] == [1] * 4
     assert [photo.label for photo in data.check_source(dataset / "test/fake")] == [0] * 4
+    (tmp_path / "Fake/more").mkdir(parents=True)
+    shutil.copy(dataset / "test/real/000.jpg", tmp_path / "Fake")
+    (tmp_path / "Fake/notes.txt").touch()
+    assert [photo.label for photo in data.check_source(tmp_path / "Fake/more/..")] == [0]
+    assert f"left out of {tmp_path}/Fake/more/..: 1 .txt\n" in capsys.readouterr().err
     with pytest.raises(data.DataError, match="nothing: no such folder"):
         data.check_source(tmp_path / "nothing")
     (tmp_path / "empty").mkdir()
@@ -440,6 +458,14 @@ def test_another_source_may_have_one_class_or_none(tmp_path, dataset):
 
 def photo(path: str, label: int, sha256: str, **own) -> data.Photo:
     return data.Photo(path, "train", label, sha256, **own)
+
+
+def test_the_fingerprint_is_of_sorted_lines():
+    photos = [photo("b", 1, "y"), photo("a", 0, "x"), dataclasses.replace(photo("c", 1, "z"), split="")]
+    lines = b"/real/z\ntrain/fake/x\ntrain/real/y"
+    found = data.fingerprint(photos)
+    assert [*found["counts"].items()] == [("real", 1), ("train/fake", 1), ("train/real", 1)]
+    assert found["sha256"] == hashlib.sha256(lines).hexdigest()
 
 
 def test_a_subset_takes_the_first_of_each_class_by_their_content():
@@ -459,6 +485,27 @@ def test_few_images_are_divided_too_and_unreadable_ones_count_for_training():
     for label in (0, 1):  # Of five, the ends are at 4, 4.5 and 5.
         splits = [split for path, split in split_of.items() if int(path[0]) % 2 == label]
         assert sorted(splits) == ["train"] * 4 + ["valid"]
+
+
+def test_many_images_are_divided_eight_to_one_to_one_in_each_class():
+    photos = [photo(f"{index}.jpg", index % 2, str(index)) for index in range(400)]
+    counts = collections.Counter((one.split, one.label) for one in data.divided(photos, 0))
+    assert counts == {(split, label): n for split, n in zip(data.SPLITS, (160, 20, 20)) for label in (0, 1)}
+
+
+@pytest.mark.parametrize(("reals", "is_said"), [(4, False), (3, True)])
+def test_four_of_one_class_to_five_of_the_other_are_balanced_and_fewer_are_not(reals, is_said, capsys):
+    photos = [photo(f"{index}", int(index < reals), str(index)) for index in range(reals + 5)]
+    assert data.check(photos, (), allow_duplicates=False) == photos
+    expected = f"WARNING: split train is out of balance, 5 fake and {reals} real: "
+    assert capsys.readouterr().err.startswith(expected) == is_said
+
+
+@pytest.mark.parametrize(("others", "is_said"), [(19, False), (21, True)])
+def test_one_image_in_twenty_may_be_stored_otherwise(others, is_said):
+    photos = [photo("", label, "", mode="L" if label and n < others else "RGB") for label in (0, 1) for n in range(400)]
+    said = [line.partition(" (")[0] for line in data.encoding_leaks(photos)]
+    assert said == ["the classes differ in mode for 5% of the images"] * is_said
 
 
 def test_a_subset_holds_half_of_each_class_and_a_larger_one_holds_it(tmp_path):

@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+import tarfile
 import zipfile
 
 import pytest
@@ -48,14 +49,26 @@ def test_other_spellings_are_taken(tmp_path, splits, classes):
 
 
 @pytest.mark.parametrize(
-    ("name", "format"), [("X.ZIP", "zip"), ("x.tar.gz", "gztar"), ("x.tgz", "gztar"), ("x.tar", "tar")]
+    ("name", "format"),
+    [
+        ("X.ZIP", "zip"),
+        ("x.tar.gz", "gztar"),
+        ("x.tgz", "gztar"),
+        ("x.tar", "tar"),
+        ("x.tar.bz2", "bztar"),
+        ("x.tar.xz", "xztar"),
+    ],
 )
-def test_archives_are_unpacked_once(tmp_path, name, format):
+def test_archives_are_unpacked_once(tmp_path, name, format, capsys):
     root = write_dataset(tmp_path / "set", {"train": 1, "valid": 1, "test": 1})
     shutil.move(shutil.make_archive(str(tmp_path / "made"), format, root), tmp_path / name)
     assert counts(tmp_path / name) == ONE_OF_EACH
+    folder = tmp_path / name.split(".")[0]
+    assert {*tmp_path.iterdir()} == {root, tmp_path / name, folder}
+    assert capsys.readouterr().out == ""
     (tmp_path / name).write_bytes(b"")  # Not read again.
     assert counts(tmp_path / name) == ONE_OF_EACH
+    assert capsys.readouterr().out == f"{tmp_path / name} was unpacked before, to {folder}\n"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +78,7 @@ def test_archives_are_unpacked_once(tmp_path, name, format):
         ("x.zip", lambda whole: whole[:900] + bytes(90) + whole[990:], "is damaged, cut off or not a .zip file"),
         ("x.zip", lambda whole: b"\n<!DOCTYPE html><title>Log in</title>", "is a web page, not an archive"),
         ("x.tar.gz", lambda whole: whole[:300], "is damaged, cut off or not a .tar.gz file"),
-        ("x.7z", lambda whole: whole, "is neither a folder nor one of .zip"),
+        ("x.7z", lambda whole: whole, "is neither a folder nor one of .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz."),
     ],
 )
 def test_damaged_archives_are_one_line(tmp_path, name, content, sentence, capsys):
@@ -78,28 +91,52 @@ def test_damaged_archives_are_one_line(tmp_path, name, content, sentence, capsys
     assert not (tmp_path / "x").exists() and not (tmp_path / "x.partial").exists()
 
 
+def test_an_archive_that_the_disk_can_t_take_leaves_nothing_behind(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as z:
+        z.writestr("train/real/a.jpg", b"")
+        z.writestr("long" * 100, b"")
+    with pytest.raises(data.DataError, match=f"^{tmp_path}/x.zip can't be unpacked to {tmp_path}/x: .*name too long"):
+        data.find_splits(tmp_path / "x.zip")
+    assert [*tmp_path.iterdir()] == [tmp_path / "x.zip"]
+
+
+def test_an_archive_writes_nothing_beside_its_folder(tmp_path):
+    with tarfile.open(tmp_path / "x.tar", "w") as t:
+        t.addfile(tarfile.TarInfo("../a.jpg"))
+    with pytest.raises(data.DataError, match="outside the destination"):
+        data.find_splits(tmp_path / "x.tar")
+    assert [*tmp_path.iterdir()] == [tmp_path / "x.tar"]
+
+
 def test_what_is_no_dataset_is_refused_with_what_is_there(tmp_path):
     with pytest.raises(data.DataError, match="set: no such folder or zip"):
         data.find_splits(tmp_path / "set")
-    (tmp_path / "set/train/cats").mkdir(parents=True)
-    (tmp_path / "set/train/cats/a.jpg").touch()
+    for name in ("train/cats/a.jpg", "train/cats/b.JPG", "train/cats/c", "note.txt", ".hidden/d.jpg"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).touch()
     with pytest.raises(data.DataError, match="set: no train/valid/test folder with fake and real folders") as refused:
         data.find_splits(tmp_path / "set")
-    assert str(refused.value).endswith("It has train/cats (1 .jpg).")
+    assert str(refused.value).endswith("It has . (1 .txt), train/cats (2 .jpg, 1 without an ending).")
 
 
 def test_what_could_be_meant_in_two_ways_is_refused(tmp_path):
-    for folder in ("one/train", "two/train"):
+    for folder in ("one/train", "two/train", ".hidden/train"):
         (tmp_path / "several" / folder / "real").mkdir(parents=True)
     with pytest.raises(data.DataError, match="several holds 2 datasets; pass one of them: .*/one/train, .*/two/train"):
         data.find_splits(tmp_path / "several")
+    for index in range(9):
+        (tmp_path / f"undivided/{index}/real").mkdir(parents=True)
+    with pytest.raises(data.DataError) as refused:
+        data.find_splits(tmp_path / "undivided")
+    eight = ", ".join(f"{tmp_path}/undivided/{index}" for index in range(8))
+    assert str(refused.value) == f"{tmp_path}/undivided holds 9 datasets; pass one of them: {eight}."
     for split in ("val", "validation"):
         (tmp_path / "twice" / split / "real").mkdir(parents=True)
     with pytest.raises(data.DataError, match="twice: val and validation are both valid; keep one"):
         data.find_splits(tmp_path / "twice")
-    for name in ("real", "fake"):
-        (tmp_path / "turned" / name / "train").mkdir(parents=True)
-    with pytest.raises(data.DataError, match="Put the classes inside the splits: train/fake"):
+    for name in ("real/Train", "fake/Train", "fake/val"):
+        (tmp_path / "turned" / name).mkdir(parents=True)
+    with pytest.raises(data.DataError, match="fake holds Train, val: .* the classes inside the splits: Train/fake.$"):
         data.find_splits(tmp_path / "turned")
 
 
@@ -139,7 +176,8 @@ def test_images_are_told_by_their_endings(tmp_path):
 def test_a_dataset_without_splits_is_divided_by_content(tmp_path):
     root = write_dataset(tmp_path / "set", {"train": 20})
     flat = (root / "train").rename(tmp_path / "flat")
-    with pytest.raises(data.DataError, match="not divided into train, valid, test. Pass --split-seed 0"):
+    sentence = "flat holds fake and real images that are not divided into train, valid, test. Pass --split-seed 0"
+    with pytest.raises(data.DataError, match=f"{sentence} to divide them 80%:10%:10% at random.$"):
         counts(flat)
     shares = {"test": 2, "train": 16, "valid": 2}
     expected = {f"{split}/{name}": n for split, n in shares.items() for name in ("fake", "real")}
@@ -150,8 +188,9 @@ def test_a_dataset_without_splits_is_divided_by_content(tmp_path):
 
     first = of_test(0)
     assert of_test(1) != first
-    for index, path in enumerate(sorted((flat / "real").iterdir())):
-        path.rename(path.with_name(f"{90 - index}.jpg"))
+    (flat / "real/more").mkdir()
+    for index, path in enumerate(sorted((flat / "real").glob("*.jpg"))):
+        path.rename(flat / f"real/more/{90 - index}.jpg")
     assert of_test(0) == first
     shutil.copytree(flat, root / "train")
     with pytest.raises(data.DataError, match=r"is divided already \(train\); leave out --split-seed"):
@@ -174,6 +213,7 @@ def test_what_is_no_image_is_counted_and_hidden_folders_are_left_out(tmp_path, c
 def test_linked_folders_are_followed_but_not_in_circles(tmp_path):
     root = write_dataset(tmp_path / "elsewhere", {"train": 2})
     (tmp_path / "set/train/real").mkdir(parents=True)
+    (root / "train/real/001.jpg").rename(tmp_path / "set/train/real/001.jpg")
     (tmp_path / "set/train/fake").symlink_to(root / "train/fake")
     (tmp_path / "set/train/real/more").symlink_to(root / "train/real")
     (root / "train/real/back").symlink_to(tmp_path / "set/train/real")

@@ -150,7 +150,7 @@ def scan(photos: list[Photo]) -> list[Photo]:
     return [dataclasses.replace(found[photo.path], split=photo.split, label=photo.label) for photo in photos]
 
 
-def check(photos: list[Photo], splits: tuple[str, ...] = (), allow_duplicates: bool = False) -> list[Photo]:
+def check(photos: list[Photo], splits: tuple[str, ...], allow_duplicates: bool) -> list[Photo]:
     """Refuse or warn about what would make the figures wrong.
 
     Args:

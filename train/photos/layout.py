@@ -149,7 +149,7 @@ def _what_is_there(root: Path) -> str:
 
 
 def _unpack(archive: Path) -> Path:
-    ending = next((ending for ending in ARCHIVES[::-1] if archive.name.lower().endswith(ending)), None)
+    ending = next((ending for ending in ARCHIVES if archive.name.lower().endswith(ending)), None)
     if ending is None:
         raise DataError(f"{archive} is neither a folder nor one of {', '.join(ARCHIVES)}.")
     target = archive.with_name(archive.name[: -len(ending)])
