@@ -2,7 +2,7 @@
  * What web/chain.js sees in pictures, run by Node, with the made-up network of test_twins.py in place of BlazeFace.
  *
  *     node tests/faces.mjs < {"network": as in faces.json, "reach": as REACH of test_twins.py,
- *       "pictures": [{"width": ..., "height": ..., "rgba": base64}, ...]} > views of each
+ *       "pictures": [{"width": ..., "height": ..., "asIs": ..., "rgba": base64}, ...]} > views of each
  */
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
@@ -103,9 +103,9 @@ const tf = {
 const { loadChain } = await import('../web/chain.js');
 const { faceViews } = await loadChain(tf);
 const answers = [];
-for (const { width, height, rgba } of pictures) {
+for (const { width, height, asIs, rgba } of pictures) {
   const pixels = { width, height, data: new Uint8ClampedArray(Buffer.from(rgba, 'base64')) };
-  const views = await faceViews(pixels);
+  const views = await faceViews(pixels, asIs);
   answers.push(
     views.map((view) => ({
       ...view,

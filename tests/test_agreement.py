@@ -191,6 +191,11 @@ def with_segments(jpeg: bytes, *contents: bytes) -> bytes:
     return jpeg[:2] + b"".join(b"\xff\xe1" + struct.pack(">H", len(c) + 2) + c for c in contents) + jpeg[2:]
 
 
+def behind_its_start(jpeg: bytes, *parts: bytes) -> bytes:
+    """A JPEG with something else between its first segments."""
+    return jpeg[:20] + b"".join(parts) + jpeg[20:]
+
+
 def with_chunks(image: bytes, *chunks: bytes, before: bytes = b"IDAT") -> bytes:
     at = image.index(before) - 4
     return image[:at] + b"".join(chunks) + image[at:]
@@ -295,8 +300,14 @@ def kinds() -> dict[str, bytes]:
         "no-end.png": plain[:-12],
         "half-an-end.png": plain[:-7],
         "no-end-transparent.png": rgba[:-12],
-        "bytes-between-segments.jpg": jpeg[:20] + b"\x3f\x3e" + jpeg[20:],
-        "fill-bytes.jpg": jpeg[:20] + b"\xff\xff\xff" + jpeg[20:],
+        "exif-in-another-segment.jpg": behind_its_start(jpeg, b"\xff\xe2\0\x22" + exif + tiff(3, 1, 6)),
+        "bytes-between-segments.jpg": behind_its_start(jpeg, b"\x3f\x3e"),
+        "fill-bytes.jpg": behind_its_start(jpeg, b"\xff\xff\xff"),
+        "marks-without-a-segment.jpg": behind_its_start(jpeg, b"\xff\x01", b"\xff\xd0", b"\xff\xd7", b"\xff\x00"),
+        "empty-segment.jpg": behind_its_start(jpeg, b"\xff\xe1\0\x02"),
+        "mark-for-an-end.jpg": jpeg[:-2] + b"\xff\xe1",
+        "segment-for-an-end.jpg": jpeg[:-2] + b"\xff\xe1\0\x05abc",
+        "extended.jpg": jpeg.replace(b"\xff\xc0", b"\xff\xc1", 1),
         "zeros-for-an-end.jpg": jpeg[:-2] + bytes(512),
         "zeros-before-the-end.jpg": jpeg[:-2] + bytes(512) + b"\xff\xd9",
         "restarts.jpg": encode(image, "JPEG", restart_marker_rows=1),
@@ -357,7 +368,12 @@ def refused() -> dict[str, bytes]:
         "half.webp": webp[: len(webp) // 2],
         "half.avif": avif[: len(avif) // 2],
         "bad-checksum-of-the-pixels.png": plain[:-16] + bytes(4) + plain[-12:],
+        "fill-byte-for-an-end.jpg": jpeg[:-2] + b"\xff",
         "no-scan.jpg": jpeg[:scan] + jpeg[-2:],
+        "two-starts.jpg": behind_its_start(jpeg, b"\xff\xd8"),
+        "segment-of-one-byte.jpg": behind_its_start(jpeg, b"\xff\xe1\0\x01"),
+        "segment-past-the-end.jpg": jpeg[:-2] + b"\xff\xe1\xff\xff",
+        "short-frame.jpg": behind_its_start(jpeg, b"\xff\xc0\0\x07\x08\0\x78\0\xa0"),
         "two-frames.jpg": jpeg[:frame] + jpeg[frame:scan] + jpeg[frame:],
         "no-width.jpg": with_frame(jpeg, width_high=0, width_low=0),
         "twelve-bits.jpg": with_frame(jpeg, precision=12),
@@ -367,11 +383,20 @@ def refused() -> dict[str, bytes]:
         "head.png": plain[:20],
         "head.gif": gif[:8],
         "head.webp": webp[:13],
+        "short.webp": webp[:24],
+        "short-lossless.webp": encode(image, "WEBP", lossless=True)[:24],
+        "short-extended.webp": encode(image, "WEBP", exif=upright)[:24],
+        "another-chunk-first.webp": webp[:12] + b"ALPH" + bytes(4) + webp[12:],
         "head.avif": avif[:20],
         "arithmetic.jpg": jpeg.replace(b"\xff\xc0", b"\xff\xc9", 1),
         "bomb.png": encode(Image.new("1", (13000, 13000)), "PNG"),
         "photo.heic": struct.pack(">I", 24) + b"ftypheic" + bytes(4) + b"mif1heic" + bytes(100),
         "photo.heif": struct.pack(">I", 24) + b"ftypmif1" + bytes(4) + b"mif1heix" + bytes(100),
+        "first-brand.heic": struct.pack(">I", 20) + b"ftypheic" + bytes(4) + b"none",
+        "last-brand.heic": struct.pack(">I", 20) + b"ftypnone" + bytes(4) + b"heix",
+        "version.heic": struct.pack(">I", 20) + b"ftypnoneheicnone",
+        "behind-the-box.heic": struct.pack(">I", 20) + b"ftypnone" + bytes(4) + b"noneheic",
+        "sound.wav": b"RIFF" + struct.pack("<I", 100) + b"WAVEfmt " + bytes(92),
         "film.mp4": struct.pack(">I", 24) + b"ftypisom" + bytes(4) + b"isommp42" + bytes(100),
         "text.jpg": b"just some text",
         "drawing.svg": b'<svg xmlns="http://www.w3.org/2000/svg"/>',

@@ -444,7 +444,7 @@ def test_the_page_says_of_any_p_real_what_python_says(band, page):
                 face=index,
                 faces=len(combined),
                 box=None if p == 0.65 else (3, 5, 90, 92),
-                roll=None if p == 0.65 else -0.04 * index,
+                roll=None if p == 0.65 else (-0.04, 12.345, -170.06)[index - 1],
                 pixels=None,
                 as_is=p == 0.65,
                 advice="Small." if p == 0.99 else None,

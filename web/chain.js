@@ -42,7 +42,7 @@ const FORMULA = /^[=+\-@\t\r]/;
 /** Digits after the point in tables, the same in every place. */
 const DIGITS = { roll: 1, p_real: 6 };
 
-const rounded = (number, digits) => Math.round(number * 10 ** digits) / 10 ** digits + 0; // No -0.
+const rounded = (number, digits) => Math.round(number * 10 ** digits) / 10 ** digits;
 const fill = (sentence, values) => sentence.replace(/{(\w+)}/g, (_, name) => values[name]);
 
 /**

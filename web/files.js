@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = 'db98cfac43dd';
+self.VERSION = '73d3cd674921';
 self.FILES = {
   "app.js": {
     "bytes": 11750,
@@ -30,8 +30,8 @@ self.FILES = {
     "sha256": "bb2abfa57603213e519e6bc07c2b217c4e5757ebd245ed6edff7170ba886d093"
   },
   "chain.js": {
-    "bytes": 6971,
-    "sha256": "efa30c2f5c340947cdce5e50c21cc761813af611f60ef289b79274d99e2f6279"
+    "bytes": 6957,
+    "sha256": "538db7abeafc09d4506884383fd7b9da21aae2f46bd60db8d85c14125778714f"
   },
   "checked.js": {
     "bytes": 2633,
@@ -157,8 +157,8 @@ self.FILES = {
     "sha256": "ceac067a0e1b6101fcecd47832e595ea18e831a862f920449e40d2d156839476"
   },
   "photo.js": {
-    "bytes": 14780,
-    "sha256": "078a8b8534860a11f37d17336387ba3063c37b21a835bb823825ab65c7ddcd5b"
+    "bytes": 14763,
+    "sha256": "4ef14e55bde18b2019c4c7c4ad1c65bc5f01d27cac12484865a5b835a66e1093"
   },
   "png.js": {
     "bytes": 8947,
