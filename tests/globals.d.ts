@@ -11,6 +11,7 @@ declare var fetchChecked: (
 ) => Promise<ArrayBuffer>;
 declare var fflate: any;
 declare var tf: any;
+declare var _icodec_ImageData: (bytes: Uint8ClampedArray, width: number, height: number, depth: number) => ImageData;
 interface WorkerNavigator {
   gpu?: { requestAdapter(): Promise<{ info?: { isFallbackAdapter: boolean } } | null> };
 }

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -377,6 +378,21 @@ def test_vendored_copies_are_their_sources():
         for source in sources:
             assert (folder / source.name).read_bytes() == source.read_bytes(), f"python -m export vendor ({source})"
         assert json.loads((folder / vendor.PACKAGES).read_text()) == vendor.packages(folder)
+
+
+def test_the_avif_decoder_is_its_source_without_dynamic_code():
+    source = vendor.AVIF_DECODER.read_text()
+    copy = ROOT / "web/vendor/icodec" / vendor.AVIF_DECODER.name
+    assert copy.read_text() == vendor.without_dynamic_code(source), "python -m export vendor"
+    with pytest.raises(ValueError, match="not the one that AVIF_DECODER_CHANGES is for"):
+        vendor.without_dynamic_code(source.replace("newFunc(Function,", "newFunc( Function,", 1))
+
+
+def test_no_vendored_script_makes_code_from_text():
+    scripts = sorted((ROOT / "web/vendor").rglob("*.js"))
+    assert {"avif-dec.js", "index.js", "tf-core.es2017.min.js"} <= {path.name for path in scripts}
+    dynamic = re.compile(r"\bnew\s+Function\b|\bFunction\s*[(,]|\beval\s*\(|return Function\b")
+    assert {path.name: found for path in scripts if (found := dynamic.findall(path.read_text()))} == {}
 
 
 def test_the_spaces_chain_is_a_copy_of_the_original():

@@ -7,7 +7,7 @@ Pixels judged as they are give the same P(real) to some 1e-6. A cut face's diffe
 the page, by as much in all browsers: LiteRT and TensorFlow.js add in another order, so that the points of the face
 search differ by 1e-5 pixels; of the view that is cut out there for a closer look, a few values are then rounded to the
 other side, and the points that are found in that view differ by 0.001 to 0.03 pixels of the photo. Browsers differ from
-each other only in transparent WebP and, Firefox alone, in AVIF with subsampled colour (see test_agreement.py).
+each other only in transparent WebP (see test_agreement.py).
 """
 
 import json
@@ -28,7 +28,6 @@ from train.chain.verdict import face_views, picture_verdict
 from train.spec import CLASS_NAMES
 
 AS_IS, CUT = 0.001, 0.02  # In P(real). A cut face's pixels follow its keypoints, which decoders move a little.
-CUT_FIREFOX_AVIF = 0.03  # Of an AVIF with subsampled colour, in Firefox: 0.026 at most of 17 such photos.
 BOX = 0.01  # Of the picture's longer side.
 INFO = json.loads((SPACE_MODEL / "detector.json").read_text())
 TEST_IMAGES = Path(os.environ.get("TEST_IMAGES", ROOT.parent / "shared/data/kaggle-140k/test"))
@@ -102,8 +101,7 @@ def assert_same(expected: dict, answer: dict, side: int, where: str) -> None:
     near = False
     for row, other in zip(faces, others, strict=True):
         which = f"{Path(row['file']).name} {where} face {row['face']}"
-        is_off = which.startswith("astronaut.avif firefox-esr")
-        bound = AS_IS if row["as_is"] else CUT_FIREFOX_AVIF if is_off else CUT
+        bound = AS_IS if row["as_is"] else CUT
         same = ("face", "as_is", "advice")
         assert {key: other[key] for key in same} == {key: row[key] for key in same}, which
         assert other.keys() == row.keys(), which

@@ -1,10 +1,12 @@
-/**
- * AVIF files, decoded by the browser, but turned and laid on white here, since browsers differ in both.
- */
-import { DAMAGED, ascii, putOnWhite, turned } from './bytes.js';
-import { browserDecoded } from './photo.js';
+/** AVIF files, decoded by libavif, as in Python, but turned and laid on white here: browsers differ in their pixels. */
+import { DAMAGED, ascii, putOnWhite, whiteImage } from './bytes.js';
+import { outOfMemory } from './photo.js';
+import createDecoder from './vendor/icodec/avif-dec.js';
 
-const NO_AVIF = 'This browser could not decode the AVIF picture; save it as JPEG or PNG and retry.';
+const response = await fetch(new URL('vendor/icodec/avif-dec.wasm', import.meta.url));
+const wasm = await WebAssembly.compile(await response.arrayBuffer());
+
+const instantiateWasm = (imports, done) => done(new WebAssembly.Instance(wasm, imports));
 
 /**
  * Look through the boxes of an AVIF (ISO/IEC 23008-12) for its largest size and for how it is turned.
@@ -14,8 +16,9 @@ const NO_AVIF = 'This browser could not decode the AVIF picture; save it as JPEG
  */
 export function avif(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const single = bytes.slice();
-  put(single, 8, 'avif'); // "avis" is an animation, of whose film browsers make other colours than of its picture.
+  const still = bytes.slice();
+  // "avif", since "avis" is an animation, of whose film decoders make other colours than of its picture.
+  still.set([0x61, 0x76, 0x69, 0x66], 8);
   let meta;
   for (let at = 0, size; at + 8 <= bytes.length; at += size) {
     size = view.getUint32(at) || bytes.length - at;
@@ -32,64 +35,36 @@ export function avif(bytes) {
     if (!size || found.width * found.height > size.width * size.height) size = found;
   }
   if (!size) throw new Error(DAMAGED);
-  // Browsers differ in what they turn, so they get a copy in which nothing is: an imir box becomes an irot box of 0.
-  const still = single.slice();
   const property = (kind) => {
     const at = text.search(new RegExp(`\\0\\0\\0\\t${kind}[^]`));
-    if (at < 0) return undefined;
-    put(still, start + at + 4, 'irot\0');
-    return meta[at + 8];
+    return at < 0 ? undefined : meta[at + 8];
   };
   const turns = { undefined: [1, 8, 3, 6], 0: [4, 5, 2, 7], 1: [2, 7, 4, 5] };
   const axis = property('imir');
-  const angle = property('irot');
-  const orientation = turns[axis === undefined ? axis : axis & 1][(angle ?? 0) & 3];
-  // Firefox takes no two boxes of one kind, so a picture that has both is left as it is, and its sides tell who turned.
-  const hasBoth = axis !== undefined && angle !== undefined;
-  const [colours, alpha] = apart(hasBoth ? single : still, text, start);
+  const orientation = turns[axis === undefined ? axis : axis & 1][(property('irot') ?? 0) & 3];
   const decode = async () => {
+    // Another one for each picture: its memory never shrinks, and a damaged file may break it.
+    const decoder = await createDecoder({ instantiateWasm });
+    let image;
     try {
-      const pixels = await browserDecoded([colours], 'image/avif', hasBoth ? undefined : size);
-      if (alpha) layOnWhite(pixels, await browserDecoded([alpha], 'image/avif', pixels));
-      return hasBoth && pixels.width !== size.width ? pixels : turned(pixels, orientation);
+      image = decoder.decode(still);
     } catch (error) {
-      throw error.message === DAMAGED ? new Error(NO_AVIF) : error;
+      image = error.message;
     }
+    if (typeof image === 'string') throw outOfMemory(new Error(image)) ?? new Error(DAMAGED);
+    if (image.width !== size.width || image.height !== size.height) throw new Error(DAMAGED);
+    return image;
   };
-  return { ...size, decode };
+  return { ...size, decode, orientation };
 }
 
-/** Overwrite bytes with Latin letters. */
-function put(bytes, at, letters) {
-  for (let i = 0; i < letters.length; i++) bytes[at + i] = letters.charCodeAt(i);
-}
-
-/**
- * A transparent AVIF as two opaque ones. Browsers mix colours and alpha each in their own way: Chromium takes alpha for
- * a video's brightness, of 16..235, and stretches it.
- *
- * @param {Uint8Array} bytes
- * @param {string} text The meta box, which begins at the byte `start`.
- * @param {number} start
- * @returns {Uint8Array[]} The file with its colours alone, and with its alpha for a picture; or the file itself, where
- *   it has no alpha, or colours that were multiplied by it.
- */
-function apart(bytes, text, start) {
-  const kind = text.indexOf('auxiliary:alpha\0');
-  const primary = text.indexOf('\0\0\0\x0epitm\0');
-  const link = text.indexOf('\0\0\0\x0eauxl'); // From alpha to colours.
-  const hasOne = link >= 0 && text.lastIndexOf('auxl') === link + 4;
-  if (kind < 0 || primary < 0 || !hasOne || text.includes('prem')) return [bytes];
-  const colours = bytes.slice();
-  colours[start + kind] = 0; // A name that says nothing.
-  const alpha = colours.slice();
-  alpha.copyWithin(start + primary + 12, start + link + 8, start + link + 10);
-  return [colours, alpha];
-}
-
-/** Lay a picture on white, by the alpha that is another one's brightness. */
-function layOnWhite({ data }, { data: alpha }) {
-  for (let at = 0; at < data.length; at += 4) {
-    putOnWhite(data, at, data[at], data[at + 1], data[at + 2], alpha[at]);
+/** What the decoder calls with its RGBA, of two bytes a sample where the file has more than 8 bits. */
+self._icodec_ImageData = (bytes, width, height, depth) => {
+  const wide = depth > 8 && new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+  const samples = wide ? Uint8Array.from(wide, (value) => Math.round((value * 255) / (2 ** depth - 1))) : bytes;
+  const image = whiteImage(width, height);
+  for (let at = 0; at < samples.length; at += 4) {
+    putOnWhite(image.data, at, samples[at], samples[at + 1], samples[at + 2], samples[at + 3]);
   }
-}
+  return image;
+};

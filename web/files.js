@@ -1,13 +1,13 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '73d3cd674921';
+self.VERSION = '52295baa855d';
 self.FILES = {
   "app.js": {
     "bytes": 11750,
     "sha256": "619c43aaa20ffc1dec45f08677d27542c929282a3a676a5ff22e8511aeee0163"
   },
   "avif.js": {
-    "bytes": 4452,
-    "sha256": "58cb62088e164866ac07c3cdb2eda5fe0b5d36b91bed8cbd2a5c1413e606045a"
+    "bytes": 3400,
+    "sha256": "3488a92d776814c01dba8ba5202ceaf53efb8526fb91b55d66235da54edf8b66"
   },
   "backends.js": {
     "bytes": 6728,
@@ -157,8 +157,8 @@ self.FILES = {
     "sha256": "ceac067a0e1b6101fcecd47832e595ea18e831a862f920449e40d2d156839476"
   },
   "photo.js": {
-    "bytes": 14763,
-    "sha256": "4ef14e55bde18b2019c4c7c4ad1c65bc5f01d27cac12484865a5b835a66e1093"
+    "bytes": 14966,
+    "sha256": "ff3e3680f6f7766579d33faf5dfbe7914184da838facbb5a6b109caee3a13fe2"
   },
   "png.js": {
     "bytes": 8947,
@@ -195,6 +195,22 @@ self.FILES = {
   "vendor/fflate/packages.json": {
     "bytes": 124,
     "sha256": "4f7fd90542e8e2a97156c563e603a1b25291940b30aaed9a0c56ac9ce4631c98"
+  },
+  "vendor/icodec/LICENSE": {
+    "bytes": 1051,
+    "sha256": "82caa1908f92456c29f3f757374bf5020e17c82ed9495c7969c7f3a651b6493b"
+  },
+  "vendor/icodec/avif-dec.js": {
+    "bytes": 33884,
+    "sha256": "6a14da87e80d287a42c9b55a52f6b1bada6a9629b35bdf14b7cd4e5404425173"
+  },
+  "vendor/icodec/avif-dec.wasm": {
+    "bytes": 1466925,
+    "sha256": "3c2f7bd5e0643525cf8e266f60b0c37c3e69d38801ac79627021d1e1c98f6f50"
+  },
+  "vendor/icodec/packages.json": {
+    "bytes": 555,
+    "sha256": "f30d91d047a9175a47209c16c2169ad50444996dc81a09bab28136f13fa9c45e"
   },
   "vendor/packages.json": {
     "bytes": 944,

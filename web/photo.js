@@ -1,8 +1,8 @@
 /**
  * From a file to upright RGB pixels, as the project's Python reader (train/chain/read.py) reads it.
  *
- * Both take a file apart themselves and give a decoder only what makes its pixels. PNG and GIF are decoded here, to the
- * same pixels in every browser; JPEG, WebP and AVIF by the browser, and read back from a canvas.
+ * Both take a file apart themselves and give a decoder only what makes its pixels. PNG, GIF and AVIF are decoded here, to
+ * the same pixels in every browser; JPEG and WebP by the browser, and read back from a canvas.
  *
  * Every function throws an Error whose message is one sentence for the person who chose the file.
  *
@@ -24,6 +24,8 @@ const NO_MEMORY = 'This browser has not enough memory for the picture; close oth
 const NO_CANVAS =
   'This browser gives pages invented pixels in place of a photo (a protection against fingerprinting, as in Tor ' +
   'Browser); allow this page to read them, or use another browser.';
+const NOT_FETCHED =
+  'What reads such a picture could not be fetched; check the connection, reload the page and choose it again.';
 const LOST = 'This browser lost a part of the picture, which may be too large for it; take a smaller one.';
 
 /** The segments of a JPEG that make its pixels (ITU T.81, annex B): tables, frame, restart interval. */
@@ -161,7 +163,12 @@ function webp(bytes) {
 }
 
 /** A reader that is fetched with the first picture of its kind. */
-const onDemand = (module, name) => async (bytes) => (await import(module))[name](bytes);
+const onDemand = (module, name) => async (bytes) => {
+  const reader = await import(module).catch(() => {
+    throw new Error(NOT_FETCHED);
+  });
+  return reader[name](bytes);
+};
 
 /** First bytes of the formats that every reader of the project accepts, and who reads them. */
 const READERS = [
@@ -235,12 +242,12 @@ async function bitmapOf(parts, type) {
 /**
  * @param {Uint8Array[]} parts Of a file.
  * @param {string} type
- * @param {{width: number, height: number}} [size] That the picture must have.
+ * @param {{width: number, height: number}} size That the picture must have.
  * @returns {Promise<ImageData>} Opaque RGBA, 0..255, on white.
  */
-export async function browserDecoded(parts, type, size) {
+async function browserDecoded(parts, type, size) {
   const bitmap = await bitmapOf(parts, type);
-  if (size && (bitmap.width !== size.width || bitmap.height !== size.height)) throw new Error(DAMAGED);
+  if (bitmap.width !== size.width || bitmap.height !== size.height) throw new Error(DAMAGED);
   return pixelsOf(bitmap);
 }
 

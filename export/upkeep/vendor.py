@@ -2,14 +2,16 @@
 
     npm ci --prefix tests && python -m export vendor
 
-``web/vendor/`` gets TensorFlow.js from ``tests/node_modules``, and from ``train/chain`` what both must agree on about
-faces; ``space/chain/`` is ``train/chain/`` again, since a Space can't import from outside its folder, and
-``web/examples/`` is ``space/examples/`` again.
+``web/vendor/`` gets TensorFlow.js, fflate and icodec's AVIF decoder from ``tests/node_modules``, the last without the
+code that it makes from text, and from ``train/chain`` what both must agree on about faces; ``space/chain/`` is
+``train/chain/`` again, since a Space can't import from outside its folder, and ``web/examples/`` is
+``space/examples/`` again.
 BlazeFace goes to both: as it is to ``train/chain/``, converted to the page. ``web/files.js`` lists the page's files.
 The tests fail when a copy differs from its source, or the list from the files: run this after any change in ``web/``.
 """
 
 import argparse
+import hashlib
 import json
 import shutil
 import subprocess
@@ -39,7 +41,41 @@ COPIES = {
         CHAIN / "faces.json",
     ],
     ROOT / "web/vendor/fflate": [NODE / "fflate/umd/index.js"],
+    ROOT / "web/vendor/icodec": [NODE / "icodec/dist/avif-dec.wasm", NODE / "icodec/LICENSE"],
     CHAIN: [BLAZEFACE],
+}
+AVIF_DECODER = NODE / "icodec/dist/avif-dec.js"
+AVIF_DECODER_SHA256 = "2093bc2364e7484fe60832b69c92139f20855b7961a988ab0a3c3b8b9c5ef273"
+# (from this text, up to this one, what stands there instead): closures, as of Emscripten's -sDYNAMIC_EXECUTION=0.
+AVIF_DECODER_CHANGES = [
+    ("function newFunc(", "function craftInvokerFunction(", ""),
+    (
+        "var closureArgs=[",
+        "return createNamedFunction(humanName,invokerFn)",
+        "var invokerFn=function(...args){var destructors=needsDestructorStack?[]:null;"
+        "var wired=argTypes.slice(2).map((type,i)=>type.toWireType(destructors,args[i]));"
+        "if(isClassMethodFunc)wired.unshift(argTypes[1].toWireType(destructors,this));"
+        "var rv=cppInvokerFunc(cppTargetFunc,...wired);"
+        "if(needsDestructorStack)runDestructors(destructors);"
+        "else argTypes.slice(isClassMethodFunc?1:2).forEach((type,i)=>type.destructorFunction?.(wired[i]));"
+        "if(returns)return argTypes[0].fromWireType(rv)};",
+    ),
+    (
+        "var functionBody=",
+        "var functionName=",
+        "var invokerFunction=(obj,func,destructorsRef,args)=>{"
+        "var values=types.map(type=>{"
+        "var value=type.readValueFromPointer(args);args+=type.argPackAdvance;return value});"
+        "var rv=kind===1?reflectConstruct(func,values):func.apply(obj,values);"
+        "if(!retType.isVoid)return emval_returnValue(retType,destructorsRef,rv)};",
+    ),
+    ("if(typeof globalThis==", "var __emval_get_global=", "return globalThis};"),
+]
+# What icodec built its decoder of; packages.json names them beside it.
+AVIF_DECODER_PARTS = {
+    "libavif": ("BSD-2-Clause", "https://github.com/AOMediaCodec/libavif"),
+    "aom": ("BSD-2-Clause", "https://aomedia.googlesource.com/aom"),
+    "libyuv": ("BSD-3-Clause", "https://chromium.googlesource.com/libyuv/libyuv"),
 }
 CONVERTED = {ROOT / "web/vendor/blazeface": BLAZEFACE}
 PACKAGES = "packages.json"
@@ -54,6 +90,7 @@ def vendor(args: argparse.Namespace) -> None:
         for source in sources:
             shutil.copyfile(source, folder / source.name)
         (folder / PACKAGES).write_text(json.dumps(packages(folder), indent=2) + "\n")
+    (ROOT / "web/vendor/icodec" / AVIF_DECODER.name).write_text(without_dynamic_code(AVIF_DECODER.read_text()))
     for folder, source in CONVERTED.items():
         faces.convert(source, folder)
     copy_chain()
@@ -61,6 +98,22 @@ def vendor(args: argparse.Namespace) -> None:
     write_face_check()
     write_types()
     write_listing(ROOT / "web")
+
+
+def without_dynamic_code(script: str) -> str:
+    """icodec's decoder with closures in place of the functions that it makes from text.
+
+    Raises ValueError if the script isn't the one that the changes were written for.
+    """
+    if hashlib.sha256(script.encode()).hexdigest() != AVIF_DECODER_SHA256:
+        raise ValueError(f"{AVIF_DECODER} is not the one that AVIF_DECODER_CHANGES is for; look through both.")
+    for start, end, instead in AVIF_DECODER_CHANGES:
+        before, rest = script.split(start)
+        script = before + instead + rest[rest.index(end) :]
+    return (
+        "// icodec's dist/avif-dec.js (Copyright (c) 2024 Kaciras, MIT licence, see LICENSE), changed by "
+        "`python -m export vendor`: closures in place of functions made from text, which the page's Content-Security-Policy forbids.\n"
+    ) + script
 
 
 def copy_chain() -> None:
@@ -118,4 +171,9 @@ def packages(folder: Path) -> dict[str, dict]:
             "license": package["license"],
             "repository": package["homepage"] if "repository" not in package else url(package["repository"]),
         }
+        if package["name"] == "icodec":
+            versions = {part["name"]: part["version"] for part in json.loads((root / "versions.json").read_text())}
+            for name, (license, repository) in AVIF_DECODER_PARTS.items():
+                version = versions.get(name, f"as libavif {versions['libavif']} takes it")
+                found[name] = {"version": version, "license": license, "repository": repository}
     return found
