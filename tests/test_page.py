@@ -1132,6 +1132,13 @@ def test_the_policy_allows_no_inline_code_and_no_eval():
     assert "unsafe-inline" not in policy and "'unsafe-eval'" not in policy
 
 
+def test_an_avif_is_judged_under_the_policy_and_offline(site, context):
+    page = stored(opened(context.new_page(), site.url))
+    before = len(site.requests)
+    judged(page, {"name": "a.avif", "mimeType": "image/avif", "buffer": encode(portrait(1), "AVIF")})
+    assert site.requests[before:] == []
+
+
 # Size.
 
 

@@ -112,7 +112,8 @@ def without_dynamic_code(script: str) -> str:
         script = before + instead + rest[rest.index(end) :]
     return (
         "// icodec's dist/avif-dec.js (Copyright (c) 2024 Kaciras, MIT licence, see LICENSE), changed by "
-        "`python -m export vendor`: closures in place of functions made from text, which the page's Content-Security-Policy forbids.\n"
+        "`python -m export vendor`: closures in place of functions "
+        "made from text, which the page's Content-Security-Policy forbids.\n"
     ) + script
 
 
