@@ -488,9 +488,11 @@ export async function loadFaces(tf) {
   /** The faces and those of new rows, each looked at alone; as `findFaces` returns them. */
   async function join(pixels, faces, rows) {
     const joined = [...faces];
+    const isNew = (box) => !joined.some((face) => overlaps(face.box, box, facts.overlap));
     for (const row of rows) {
-      const face = await lookCloser(pixels, row);
-      if (face && !joined.some(({ box }) => overlaps(box, face.box, facts.overlap))) joined.push(face);
+      // What a search in another size found before is not looked at once more.
+      const face = isNew(row.points) && (await lookCloser(pixels, row));
+      if (face && isNew(face.box)) joined.push(face);
     }
     joined.sort((a, b) => widthOf(b) - widthOf(a));
     return joined.filter((face) => widthOf(face) >= facts.beside * widthOf(joined[0])).slice(0, facts.most);

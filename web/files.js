@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '52295baa855d';
+self.VERSION = '2f73016df79e';
 self.FILES = {
   "app.js": {
     "bytes": 11750,
@@ -74,8 +74,8 @@ self.FILES = {
     "later": true
   },
   "faces.js": {
-    "bytes": 24960,
-    "sha256": "e59c814c2d0669a7764f7e24dff3ea33c63b9dd8c78c1928b3ea88258c172654"
+    "bytes": 25104,
+    "sha256": "1859e10ef8ed49fdf3831b0f49428e27caccfce1b4fa73ccac129f8d47251713"
   },
   "gif.js": {
     "bytes": 4290,
