@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Set up everything that the tests need, then run the checkers and the tests.
 #
-#   bash tests/run.sh [--quick] [pytest options]
+#   bash tests/run.sh [--setup | --quick] [pytest options]
 #
+# --setup stops once everything is set up.
 # --quick takes less than three minutes on two cores. It leaves out what trains, converts, serves the Space, installs
 # packages, or compares browsers, and most of what visitors of the page meet; it says which files these are.
 set -euo pipefail
@@ -39,6 +40,7 @@ for program in "${!packages[@]}"; do
     exit 1
   }
 done
+if [ "${1:-}" = --setup ]; then exit; fi
 
 .venv/bin/ruff check --quiet .
 .venv/bin/ruff format --check --quiet .

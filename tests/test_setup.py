@@ -1,5 +1,6 @@
 """The set-up commands and the pinned packages."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -54,3 +55,17 @@ def test_a_missing_node_is_one_line(tmp_path):
     )
     assert result.returncode == 1
     assert result.stderr == "error: Node 18 or newer is needed, with npm; on Debian: apt-get install nodejs npm\n"
+
+
+def test_setting_up_runs_no_test(tmp_path):
+    """On a copy where all is installed but the checkers and tests, which would fail."""
+    for name in ("space/venv.sh", "tests/run.sh", "tests/package-lock.json", "requirements.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / "tests/node_modules").mkdir()
+    (tmp_path / "tests/node_modules/.installed-lock.json").write_bytes((ROOT / "tests/package-lock.json").read_bytes())
+    (tmp_path / ".venv").mkdir()
+    stamp = hashlib.sha256((ROOT / "requirements.txt").read_bytes()).hexdigest()
+    (tmp_path / ".venv/.installed").write_text(f"{stamp}\n")
+    command = ["bash", tmp_path / "tests/run.sh", "--setup"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == ""
