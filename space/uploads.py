@@ -8,7 +8,7 @@ from pathlib import Path, PureWindowsPath
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chain.read import MAX_BYTES, PhotoError
+from chain.read import MAX_BYTES, PhotoError, check_bytes, read_file
 
 MAX_UPLOAD_BYTES = 25 * 2**20  # The server refuses larger files unread. Gradio counts a megabyte so in what it says.
 MAX_PHOTOS = 100  # In one request.
@@ -25,7 +25,6 @@ def megabytes(size: int) -> str:
 
 
 ODD_ZIP = "The zip is damaged, cut off or packed in a rare way; pack the pictures again."
-TOO_LARGE = f"The file is larger than {megabytes(MAX_BYTES)}; save the photo smaller and retry."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,21 +51,17 @@ class Picture:
         """
         if self.error:
             raise PhotoError(self.error)
-        if self.member:
-            content = _unpacked(self.path, self.member)
-        else:
-            with self.path.open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise PhotoError(TOO_LARGE)
-        return content
+        if not self.member:
+            return read_file(self.path)
+        check_bytes(self.member.file_size)
+        return _unpacked(self.path, self.member)
 
 
 def _unpacked(path: Path, member: zipfile.ZipInfo) -> bytes:
-    """The first MAX_BYTES + 1 bytes of a file in a zip."""
+    """A file in a zip; what is longer than its header says is damaged."""
     try:
         with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES)  # Without a number, all is unpacked first.
     except Exception:  # Each way of packing has its own kinds on damaged data: zlib.error, LZMAError, ...
         raise PhotoError(ODD_ZIP) from None
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
@@ -342,7 +343,7 @@ def test_files_up_to_the_stated_size_are_judged_and_larger_ones_refused(url):
     assert judge_as_is(url, largest) == judge_as_is(url, PHOTO)
     event, answer = call(url, "predict", upload(url, "large.jpg", largest + b"1"))
     assert event == "error"
-    assert answer["error"] == "The file is larger than 25 MB; save the photo smaller and retry."
+    assert answer["error"] == "The file has 25.0 MB; choose one of at most 25 MB."
 
 
 def test_a_huge_upload_is_refused_unread(url):
@@ -466,13 +467,26 @@ def test_many_files_and_zips_get_a_row_each(url):
         "drive.jpg": "The zip gives this file a path outside itself; pack the pictures again.",
         "absolute.jpg": "The zip gives this file a path outside itself; pack the pictures again.",
         "note.txt": str(no_picture.value),
-        "bomb.png": "The file is larger than 25 MB; save the photo smaller and retry.",
+        "bomb.png": "The file has 400.0 MB; choose one of at most 25 MB.",
         "e.zip": uploads.ODD_ZIP,
         "g.zip": uploads.ODD_ZIP,
         "h.zip": uploads.ODD_ZIP,
         "f.zip": "The zip is empty; put pictures into it.",
     }
     assert all(row["verdict"] is None and row["model"] == "custom" for row in rows if row["error"])
+
+
+def test_no_more_is_unpacked_than_a_zip_s_header_says(tmp_path):
+    archive = bytearray(pack({"bomb.png": bytes(400_000_000)}))
+    entry = archive.index(uploads.ZIP_ENTRY)
+    archive[entry + 24 : entry + 28] = (1000).to_bytes(4, "little")  # The size in the list of files.
+    (tmp_path / "bomb.zip").write_bytes(archive)
+    [picture] = uploads.list_pictures([uploads.Picture("bomb.zip", tmp_path / "bomb.zip")])
+    tracemalloc.start()
+    with pytest.raises(uploads.PhotoError, match="The zip is damaged"):
+        picture.read()
+    assert tracemalloc.get_traced_memory()[1] < 3 * MAX_BYTES
+    tracemalloc.stop()
 
 
 def test_no_more_than_a_hundred_pictures_are_read(tmp_path):
