@@ -1,6 +1,7 @@
 """What a photo's reader does with the files that people have."""
 
 import io
+import os
 import random
 import struct
 
@@ -138,6 +139,10 @@ def test_what_can_t_be_opened_is_not_called_damaged(tmp_path):
     (tmp_path / "round.jpg").symlink_to("round.jpg")
     with pytest.raises(PhotoError, match="can't be read: Too many levels of symbolic links"):
         read_photo(tmp_path / "round.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for endless in (tmp_path / "pipe.jpg", "/dev/zero"):
+        with pytest.raises(PhotoError, match="a pipe or a device; choose a picture that is a file"):
+            read_photo(endless)
 
 
 def test_too_little_memory_is_not_called_damage(monkeypatch):

@@ -7,6 +7,7 @@ where no browser looks changes nothing, and both refuse the same files.
 
 import io
 import re
+import stat
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -62,7 +63,8 @@ def read_photo(source: str | Path | bytes) -> np.ndarray:
         PhotoError: not such a picture, damaged or cut off, more than MAX_BYTES bytes or MAX_PIXELS pixels, or a file
             that can't be opened.
     """
-    content = _bytes_of(source)
+    content = source if isinstance(source, bytes) else read_file(source)
+    check_bytes(len(content))
     try:
         picture = _picture_of(content)
         if picture.width * picture.height > MAX_PIXELS:
@@ -91,14 +93,22 @@ def check_bytes(count: int) -> None:
         raise PhotoError(f"The file has {count / 1e6:.1f} MB; choose one of at most {MAX_BYTES // 1_000_000} MB.")
 
 
-def _bytes_of(source: str | Path | bytes) -> bytes:
+def read_file(path: str | Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        PhotoError: it can't be read, has more than MAX_BYTES, or is a folder, a pipe or a device, which may never end.
+    """
     try:
-        check_bytes(len(source) if isinstance(source, bytes) else Path(source).stat().st_size)
-        return source if isinstance(source, bytes) else Path(source).read_bytes()
+        status = Path(path).stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise PhotoError("This is a folder; choose a picture.")
+        if not stat.S_ISREG(status.st_mode):
+            raise PhotoError("This is a pipe or a device; choose a picture that is a file.")
+        check_bytes(status.st_size)
+        return Path(path).read_bytes()
     except FileNotFoundError:
         raise PhotoError(MISSING) from None
-    except IsADirectoryError:
-        raise PhotoError("This is a folder; choose a picture.") from None
     except OSError as error:
         raise PhotoError(UNREADABLE.format(error.strerror)) from None
 
