@@ -21,7 +21,9 @@ from PIL import Image
 from train import __main__
 from train.chain.read import read_photo
 from train.chain.resize import resize
-from train.photos import cache, data, decoded, feed
+from train.figures import evaluate
+from train.networks import features, models
+from train.photos import cache, data, decoded, feed, signals
 from train.spec import RESIZE
 
 
@@ -112,7 +114,17 @@ def test_what_is_no_file_is_one_unreadable_photo_each(tmp_path, capsys):
     (root / "train/real/gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     assert len(data.load_checked(root, ("train",))) == 4
     error = capsys.readouterr().err
-    assert f"skipped {root}/train/real/gone.jpg: It can't be read (No such file or directory)." in error
+    assert f"skipped {root}/train/real/gone.jpg: There is no such file." in error
+
+
+def test_names_that_are_no_utf8_are_names_too(tmp_path, monkeypatch):
+    root = write_dataset(tmp_path / "set", {"train": 2})
+    (root / "train/real/000.jpg").rename(os.fsdecode(os.fsencode(root) + b"/train/real/caf\xe9.jpg"))
+    first = data.load_checked(root, ("train",))
+    monkeypatch.setattr(data, "inspect", None)  # The second time, all comes from the cache.
+    assert data.load_checked(root, ("train",)) == first and len(first) == 4
+    evaluate.write_scores(tmp_path, "train", first, np.zeros(4))
+    assert b"real/caf\xe9.jpg,real,0" in (tmp_path / "scores-train.csv").read_bytes()
 
 
 def test_a_file_is_read_once_and_again_after_a_change(tmp_path, monkeypatch):
@@ -151,6 +163,32 @@ def test_clean_empties_the_cache(tmp_path, monkeypatch, capsys):
     assert __main__.main(["clean"]) == 0
     assert not (tmp_path / "cache").exists() and (tmp_path / "set").exists()
     assert "1 files deleted" in capsys.readouterr().out
+
+
+def test_clean_leaves_what_it_did_not_make(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEEPFACEDETECT_CACHE", str(tmp_path))
+    scanned = data.load_checked(write_dataset(tmp_path / "set", {"train": 2}), ("train",))
+    decoded.cached_reader(scanned)
+    signals.measure(scanned, "measuring")
+    features.compute(models.custom(), scanned)
+    (tmp_path / "thesis.txt").write_text("mine")
+    assert __main__.main(["clean"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"set", "thesis.txt"}
+
+
+def test_without_a_folder_to_write_to_nothing_is_decoded_beforehand(dataset, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DEEPFACEDETECT_CACHE", str(tmp_path / "file"))
+    photos = data.load_checked(dataset, ("train",))
+    assert decoded.cached_reader(photos) is read_photo
+    assert "not cached: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("extra", "sentence"), [("nowhere", "no such folder"), ("nowhere:2", "nowhere: no such")])
+def test_a_missing_source_is_refused(dataset, tmp_path, capsys, extra, sentence):
+    argv = ["fit", "custom", "--data", dataset, "--out", tmp_path / "run", "--extra", tmp_path / extra]
+    assert __main__.main([*map(str, argv)]) == 2
+    assert sentence in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,9 @@ def extractor(model: keras.Model) -> keras.Model:
 def compute(model: keras.Model, photos: list[data.Photo]) -> np.ndarray:
     """What a network answers to every photo and to its mirror image.
 
-    Computed in chunks that are kept under a name made of all that decides their content (network, input size, topology,
-    weights, images), so that an interrupted call goes on where it stopped and a repeated one only reads. Calls at once
-    may compute a chunk twice, and don't disturb each other.
+    Computed in chunks that are kept under a name that follows from all that decides their content (network, input
+    size, topology, weights, images), so that an interrupted call goes on where it stopped and a repeated one only
+    reads. Calls at once may compute a chunk twice, and don't disturb each other.
 
     Args:
         model: pixels to float32 (batch, channels).
@@ -57,8 +57,8 @@ def compute(model: keras.Model, photos: list[data.Photo]) -> np.ndarray:
     """
     size = models.input_size(model)
     images = hashlib.sha256("".join(photo.sha256 for photo in photos).encode()).hexdigest()[:16]
-    name = f"{model.name}-{size}-{topology_hash(model)}-{weights_hash(model)}-{images}-{CHUNK}"
-    folder = cache.folder() / name
+    all_of_it = f"{model.name}-{size}-{topology_hash(model)}-{weights_hash(model)}-{images}-{CHUNK}"
+    folder = cache.folder() / f"features-{hashlib.sha256(all_of_it.encode()).hexdigest()[:16]}"
     starts = range(0, len(photos), CHUNK)
     missing = [start for start in starts if not (folder / f"{start:07d}.npz").exists()]
     # One pass over all that is missing; only the last chunk can be short, so each batch is a chunk.

@@ -3,7 +3,7 @@
 
     python -m train clean
 
-empties the folder, $DEEPFACEDETECT_CACHE or ~/.cache/deepfacedetect; all in it can be worked out again.
+deletes it from the folder, $DEEPFACEDETECT_CACHE or ~/.cache/deepfacedetect; all of it can be worked out again.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import hashlib
 import inspect
 import json
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -28,6 +29,7 @@ from train.chain import read
 from train.photos import lookalikes
 
 FILES = "files.db"
+OURS = re.compile(r"files\.db.*|(pixels|features|explore)-[0-9a-f]{16}.*")  # The folder may be one with other things.
 PUT = 1000  # Files that are written at a time: what an interruption can lose.
 
 
@@ -37,18 +39,26 @@ def folder() -> Path:
 
 
 def clean(args: argparse.Namespace) -> None:
-    """Delete the folder and say what that freed."""
-    files = [path for path in folder().rglob("*") if path.is_file()]
-    freed = sum(path.stat().st_size for path in files)
-    shutil.rmtree(folder(), ignore_errors=True)
-    print(f"{folder()}: {len(files)} files deleted, {freed / 1e6:.1f} MB")
+    """Delete what is kept, and the folder if it holds nothing else; say what that freed."""
+    count = freed = 0
+    for kept in folder().iterdir() if folder().is_dir() else ():
+        if OURS.fullmatch(kept.name):
+            files = [path for path in (kept, *kept.rglob("*")) if path.is_file()]
+            count, freed = count + len(files), freed + sum(path.stat().st_size for path in files)
+            if kept.is_dir():
+                shutil.rmtree(kept)
+            else:
+                kept.unlink()
+    with contextlib.suppress(OSError):  # It holds something else.
+        folder().rmdir()
+    print(f"{folder()}: {count} files deleted, {freed / 1e6:.1f} MB")
 
 
 @contextlib.contextmanager
 def written(path: Path) -> Iterator[IO[bytes]]:
     """A file to write; beside, then renamed, so that neither a kill nor another process leaves half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as partial:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".partial", delete=False) as partial:
         try:
             yield partial
         except BaseException:
@@ -79,6 +89,11 @@ def state(path: str) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
+def _key(path: str) -> bytes:
+    """What a file goes by in the database, which takes no names as text that are no UTF-8."""
+    return os.fsencode(os.path.abspath(path))
+
+
 class Files:
     """Facts about files by their path, given back only while the file's `state` is that of then.
 
@@ -95,7 +110,7 @@ class Files:
             self._database = sqlite3.connect(folder() / FILES, timeout=60)
             self._database.execute(
                 f"CREATE TABLE IF NOT EXISTS {self._table} "
-                "(path TEXT PRIMARY KEY, bytes INTEGER, modified INTEGER, changed INTEGER, facts TEXT, look BLOB)"
+                "(path BLOB PRIMARY KEY, bytes INTEGER, modified INTEGER, changed INTEGER, facts TEXT, look BLOB)"
             )
 
     @contextlib.contextmanager
@@ -113,7 +128,7 @@ class Files:
         with self._failing():
             row = self._database.execute(
                 f"SELECT bytes, modified, changed, facts, look FROM {self._table} WHERE path = ?",
-                (os.path.abspath(path),),
+                (_key(path),),
             ).fetchone()
             with contextlib.suppress(FileNotFoundError):
                 if row and row[:3] == state(path):
@@ -126,7 +141,7 @@ class Files:
             with self._failing(), self._database:
                 self._database.executemany(
                     f"INSERT OR REPLACE INTO {self._table} VALUES (?, ?, ?, ?, ?, ?)",
-                    [(os.path.abspath(path), *then, json.dumps(facts), look) for path, then, facts, look in rows],
+                    [(_key(path), *then, json.dumps(facts), look) for path, then, facts, look in rows],
                 )
 
     def close(self) -> None:

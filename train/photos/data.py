@@ -19,7 +19,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 from tqdm import tqdm
 
-from train.chain.read import PhotoError, read_photo
+from train.chain.read import PhotoError, read_file, read_photo
 from train.photos import cache, lookalikes
 from train.photos.layout import ALL, SPLITS, DataError, class_folders, find_splits, images, listed
 from train.spec import CLASS_NAMES
@@ -65,11 +65,8 @@ def list_photos(folder: Path, split: str) -> list[Photo]:
 def inspect(photo: Photo) -> Photo:
     """Read one file fully and fill in its hashes and how it is stored, or its error."""
     try:
-        content = Path(photo.path).read_bytes()
-    except OSError as error:
-        return dataclasses.replace(photo, error=f"It can't be read ({error.strerror}).")
-    photo = dataclasses.replace(photo, sha256=hashlib.sha256(content).hexdigest())
-    try:
+        content = read_file(photo.path)
+        photo = dataclasses.replace(photo, sha256=hashlib.sha256(content).hexdigest())
         look = lookalikes.look(read_photo(content))
     except PhotoError as error:
         return dataclasses.replace(photo, error=str(error))
@@ -355,11 +352,17 @@ def load_checked(
         if split_seed is not None:
             raise DataError(f"{root} is divided already ({', '.join(folders)}); leave out --split-seed.")
         if missing := [split for split in splits if split not in folders]:
-            raise DataError(f"{root}: no split {', '.join(missing)}; there is {', '.join(folders)}.")
+            one = next(iter(folders.values()))
+            raise DataError(
+                f"{root}: no split {', '.join(missing)}; there is {', '.join(folders)}. Add what is missing, or pass "
+                f"{one} with --split-seed 0 to divide its images at random."
+            )
         wanted = (*splits, *(split for split in optional if split in folders))
         photos = scan([photo for split in wanted for photo in list_photos(folders[split], split)])
     photos = [dataclasses.replace(photo, source=Path(root).resolve().name) for photo in photos]
     for folder, weight in extra:
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder; --extra takes DIR or DIR:WEIGHT.")
         parts = {split: folder / split for split in ("train", "valid") if (folder / split).is_dir()}
         found = [photo for split, part in (parts or {"train": folder}).items() for photo in list_photos(part, split)]
         source = folder.resolve().name

@@ -56,7 +56,7 @@ def cached_reader(photos: list[Photo]) -> Callable[[str], np.ndarray]:
         photos: scanned photos.
 
     Returns:
-        `Decoded`; or `read_photo`, with the reason printed, where there is no room.
+        `Decoded`; or `read_photo`, with the reason printed, where there is no room or nothing can be written.
 
     Raises:
         DataError: a file was changed since it was scanned.
@@ -70,7 +70,11 @@ def cached_reader(photos: list[Photo]) -> Callable[[str], np.ndarray]:
     missing = [(file, [*group.values()]) for file, group in zip(files, groups.values()) if not file.exists()]
     images = [photo for _, group in missing for photo in group]
     need = sum(3 * photo.size[0] * photo.size[1] for photo in images)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"not cached: {error.filename}: {error.strerror}")
+        return read_photo
     free = shutil.disk_usage(folder).free
     if need > free:
         print(f"not cached: the images take {need / 1e9:.2f} GB decoded, and {folder} has {free / 1e9:.2f} GB left")

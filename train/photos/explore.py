@@ -2,10 +2,7 @@
 
     python -m train explore --data DIR --out runs/explore
 
-prints what deserves a look, nothing for a clean set, and writes runs/explore/explore.html and explore.json. Of the
-140k set's subset of 2,000 images it finds: balanced, all 256 x 256, RGB, JPEG quality 75, no duplicates; fakes have
-fewer nearly white pixels (a random fake has more red ones of 252 to 255 than a random real photo with chance 0.36),
-and up to 1 dB less of the highest frequencies.
+prints what deserves a look, nothing for a clean set, and writes runs/explore/explore.html and explore.json.
 """
 
 import argparse
@@ -76,7 +73,9 @@ def explore(args: argparse.Namespace) -> None:
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     run.write_json(out / NUMBERS, numbers)
-    (out / REPORT).write_text(report(numbers, {name: sheet for name, (_, sheet) in sheets.items()}))
+    (out / REPORT).write_text(
+        report(numbers, {name: sheet for name, (_, sheet) in sheets.items()}), errors="backslashreplace"
+    )
     for line in numbers["findings"]:
         print(f"- {line}")
     print(f"{out / REPORT}, and its numbers in {out / NUMBERS}")

@@ -24,7 +24,7 @@ SPLIT_NAMES = {split: split for split in SPLITS} | {
     "testing": "test",
 }
 ALL = "all"  # Stands for the split of a dataset that is not divided.
-SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".webp"}
+SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".avif"}  # Of what `chain.read` takes.
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 DEPTH = 6  # Folders below the given one that are searched for the splits.
 MOST = 8  # Folders that a refusal lists.
@@ -55,12 +55,12 @@ def find_splits(root: Path) -> dict[str, Path]:
         raise DataError(f"{root}: no such folder or zip. `python -m train fetch --out DIR` downloads the Kaggle set.")
     level = [root]
     for _ in range(DEPTH + 1):
-        found = [splits for folder in level if (splits := _splits_in(folder))]
+        found = {folder: splits for folder in level if (splits := _splits_in(folder))}
         if len(found) > 1:
-            parents = ", ".join(str(next(iter(splits.values()))) for splits in found[:MOST])
-            raise DataError(f"{root} holds {len(found)} datasets; pass one of them: {parents}.")
+            some = ", ".join(map(str, list(found)[:MOST]))
+            raise DataError(f"{root} holds {len(found)} datasets; pass one of them: {some}.")
         if found:
-            return found[0]
+            return found.popitem()[1]
         level = [child for folder in level for child in _folders(folder)]
     raise DataError(
         f"{root}: no {'/'.join(SPLITS)} folder with {' and '.join(CLASS_NAMES)} folders inside, nor these two by "
