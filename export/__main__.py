@@ -26,6 +26,7 @@ os.environ["HF_HUB_DISABLE_XET"] = "1"  # With Xet the client may split a push i
 from export.artifact import convert, hub, precision, quantize, verify  # noqa: E402
 from export.upkeep import icons, vendor  # noqa: E402
 from train import run  # noqa: E402
+from train.arguments import status_of  # noqa: E402
 from train.photos import data  # noqa: E402
 
 
@@ -121,20 +122,8 @@ def main(argv: list[str] | None = None) -> int:
             top.error("--precision auto needs --data DIR, and the format tfjs")
         if args.data and args.precision != convert.AUTO:
             top.error("--data is for --precision auto")
-    try:
-        args.command(args)
-    except (data.DataError, run.RunError, hub.HubError, verify.VerifyError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if not error.filename:
-            raise
-        print(f"error: {error.filename}: {error.strerror}.", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    return 0
+    refusals = (data.DataError, run.RunError, hub.HubError, verify.VerifyError)
+    return status_of(lambda: args.command(args), refusals, "interrupted")
 
 
 if __name__ == "__main__":

@@ -231,21 +231,36 @@ def test_options_that_would_do_nothing_or_fail_are_refused(
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("option", "value", "words"),
     [
-        ("--seed", "-1"),
-        ("--seed", 2**32),
-        ("--learning-rate", "nan"),
-        ("--learning-rate", 0),
-        ("--clip-norm", "-1"),
-        ("--unfreeze", "-3"),
-        ("--split-seed", "-1"),
+        ("--seed", "-1", "a whole number from 0 to 4294967295"),
+        ("--seed", 2**32, "a whole number from 0 to 4294967295"),
+        ("--learning-rate", "nan", "a number above 0"),
+        ("--learning-rate", 0, "a number above 0"),
+        ("--learning-rate", "inf", "a number above 0"),
+        ("--clip-norm", "-1", "a number above 0"),
+        ("--unfreeze", "-3", "a whole number from 1 on"),
+        ("--epochs", "1.5", "a whole number from 1 on"),
+        ("--workers", "-1", "a whole number from 0 on"),
+        ("--split-seed", "-1", "a whole number from 0 to 4294967295"),
+        ("--degrade", "1.1", "a number from 0 to 1"),
+        ("--dropout", "1", "a number from 0 to less than 1"),
     ],
 )
-def test_numbers_out_of_range_are_refused(options, capsys):
+def test_numbers_out_of_range_are_refused(option, value, words, capsys):
     with pytest.raises(SystemExit):
-        train.main(["fit", "custom", "--data", "x", "--out", "y", *map(str, options)])
-    assert f"argument {options[0]}: invalid" in capsys.readouterr().err
+        train.main(["fit", "custom", "--data", "x", "--out", "y", option, str(value)])
+    assert f"argument {option}: {value} is not {words}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("weight", ["0", "-1", "nan", "inf", "much"])
+def test_a_source_s_weight_is_a_number(tmp_path, weight, capsys):
+    with pytest.raises(SystemExit):
+        train.main(["fit", "custom", "--data", "x", "--out", "y", "--extra", f"{tmp_path}:{weight}"])
+    assert f"argument --extra: {weight} is not a number above 0" in capsys.readouterr().err
+    (tmp_path / "a:b").mkdir()
+    assert train.weighted(f"{tmp_path}/a:b") == (tmp_path / "a:b", 1.0)
+    assert train.weighted(f"{tmp_path}/a:b:2.5") == (tmp_path / "a:b", 2.5)
 
 
 def test_a_training_that_diverges_ends_with_a_line_and_no_network(dataset, tmp_path, capsys, monkeypatch):

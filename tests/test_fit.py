@@ -182,9 +182,29 @@ def test_evaluate_repeats_the_figures_of_fit(trained, dataset, tmp_path):
     assert (copy / "plots/roc.png").exists()
 
 
+def test_two_at_once_do_not_train_in_one_folder(dataset, tmp_path, capsys):
+    with run.alone(tmp_path / "run"):
+        assert __main__.main(["fit", "custom", "--data", str(dataset), "--out", str(tmp_path / "run")]) == 2
+        assert f"Another command is writing to {tmp_path / 'run'}" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_no_training_s_is_not_overwritten(dataset, tmp_path, capsys):
+    (tmp_path / "config.json").write_text('{"mine": true}')
+    assert __main__.main(["fit", "custom", "--data", str(dataset), "--out", str(tmp_path)]) == 2
+    assert "config.json is no training's; choose another --out." in capsys.readouterr().err
+    assert (tmp_path / "config.json").read_text() == '{"mine": true}'
+
+
+def test_a_folder_that_can_t_be_written_is_one_line_at_once(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert __main__.main(["fit", "custom", "--data", "nowhere", "--out", str(tmp_path / "file")]) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path}/file: File exists.\n"
+
+
 def test_a_missing_run_or_dataset_is_one_line(trained, tmp_path):
     output = finish(train_command("predict", tmp_path / "nothing", "x.jpg"), status=2)
-    assert "nothing holds no model.keras; finish it with" in output
+    assert "nothing: no such run folder;" in output
     output = finish(train_command("evaluate", trained, "--data", tmp_path / "nowhere"), status=2)
     assert "nowhere: no such folder or zip" in output
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from conftest import draw
 
+from train import run
 from train.networks import models
 
 
@@ -83,6 +84,8 @@ def test_a_network_starts_from_the_layers_that_it_shares():
         for body in (models.part(large, models.BODY), models.part(small, models.BODY))
     ]
     np.testing.assert_array_equal(*map(np.asarray, maps))
+    with pytest.raises(run.RunError, match="custom has no layers that residual has too"):
+        models.inherit(small, models.custom())
     for name, weights in own.items():
         for before, after in zip(weights, models.part(small, models.BODY).get_layer(name).get_weights()):
             np.testing.assert_array_equal(before, after)

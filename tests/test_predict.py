@@ -4,11 +4,15 @@ import codecs
 import csv
 import json
 import os
+import resource
+import shutil
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
-from conftest import draw, encode
+from conftest import ROOT, draw, encode
 from PIL import Image
 from skimage import data
 
@@ -113,7 +117,7 @@ def test_another_file_is_not_touched(tiny, photos, tmp_path, capsys):
 def test_a_missing_folder_is_refused_before_anything_is_judged(tiny, photos, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(run, "load_model", None)
     assert judge(tiny, photos, "--csv", tmp_path / "nowhere/v.csv") == 2
-    assert "nowhere does not exist; make it first." in capsys.readouterr().err
+    assert "nowhere is no folder; make it first" in capsys.readouterr().err
 
 
 def test_as_is_takes_every_picture_for_a_face(tiny, photos, tmp_path):
@@ -122,3 +126,65 @@ def test_as_is_takes_every_picture_for_a_face(tiny, photos, tmp_path):
     assert len(table) == 5
     assert [row["as_is"] for row in table] == ["true", "true", "", "true", "true"]
     assert all(row["box"] == row["roll"] == "" for row in table)
+
+
+def test_a_folder_gives_its_pictures_and_says_what_else_it_holds(tiny, tmp_path, capsys):
+    folder = tmp_path / "photos"
+    (folder / "a folder.jpg").mkdir(parents=True)
+    for name in ("a.gif", "b.AVIF", "c.webp", "._c.webp"):
+        (folder / name).write_bytes(encode(Image.fromarray(PORTRAIT), name.rsplit(".")[-1].upper()))
+    (folder / "notes.txt").touch()
+    assert judge(tiny, folder, "--csv", tmp_path / "v.csv") == 0
+    assert [row["file"].rsplit("/", 1)[1] for row in read_csv(tmp_path / "v.csv")] == ["a.gif", "b.AVIF", "c.webp"]
+    assert f"left out of {folder}: 1 hidden files, 1 .txt" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe"])
+@pytest.mark.parametrize("name", ["config.json", "metrics.json", "model.keras"])
+def test_a_damaged_run_is_one_line(tiny, tmp_path, capsys, name, content):
+    run_folder = shutil.copytree(tiny, tmp_path / "run")
+    (run_folder / name).write_bytes(content)
+    assert judge(run_folder, "x.jpg") == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {run_folder}/{name} is damaged") and line.endswith("or make the run anew.")
+
+
+def test_a_network_that_is_damaged_inside_is_one_line(tiny, tmp_path, capsys):
+    run_folder = shutil.copytree(tiny, tmp_path / "run")
+    content = bytearray((tiny / "model.keras").read_bytes())
+    content[len(content) // 2] ^= 255
+    for damaged in (content, content[:-50]):
+        (run_folder / "model.keras").write_bytes(damaged)
+        assert judge(run_folder, "x.jpg") == 2
+        assert "model.keras is damaged" in capsys.readouterr().err
+
+
+def test_what_the_disk_refuses_is_one_line(tiny, tmp_path, capsys):
+    assert judge(tiny, "x.jpg", "--csv", tmp_path) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path}: Is a directory.\n"
+    assert judge(tiny, "x.jpg", "--csv", tiny / "config.json/v.csv") == 2
+    assert "config.json is no folder; make it first, or name another file." in capsys.readouterr().err
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, hard))  # Files stop growing, as on a full disk.
+    try:
+        assert judge(tiny, "x.jpg", "--csv", tmp_path / "v.csv") == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert capsys.readouterr().err.splitlines()[-1] == "error: File too large."
+
+
+def test_what_is_printed_may_be_cut_off(tiny, photos):
+    command = f"{sys.executable} -m train predict {tiny} {photos} | true"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "error: Broken pipe." and "Traceback" not in done.stderr
+
+
+def test_two_at_once_do_not_write_to_one_file(tiny, photos, tmp_path, capsys):
+    judge(tiny, photos, "--csv", tmp_path / "v.csv")
+    content = (tmp_path / "v.csv").read_bytes()[:-1]
+    (tmp_path / "v.csv").write_bytes(content)  # As the other one left it for now.
+    with (tmp_path / "v.csv").open("ab") as other:
+        run.claim(other.fileno(), tmp_path / "v.csv")
+        assert judge(tiny, photos, "--csv", tmp_path / "v.csv") == 2
+    assert "Another command is writing to" in capsys.readouterr().err
+    assert (tmp_path / "v.csv").read_bytes() == content

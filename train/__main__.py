@@ -24,7 +24,7 @@ from train.quiet import import_quietly
 import_quietly("keras")  # Which imports TensorFlow only where that is its backend.
 
 from train import run  # noqa: E402
-from train.arguments import count, seed, whole  # noqa: E402
+from train.arguments import count, rate, seed, status_of, whole  # noqa: E402
 from train.figures import evaluate, learning_curve, predict, report  # noqa: E402
 from train.fitting import ensemble, fit, options, tune  # noqa: E402
 from train.networks import models  # noqa: E402
@@ -42,12 +42,9 @@ def source(text: str) -> tuple[str, Path]:
 def weighted(text: str) -> tuple[Path, float]:
     """Parse DIR or DIR:WEIGHT."""
     folder, separator, weight = text.rpartition(":")
-    try:
-        if separator and (number := float(weight)) > 0:
-            return Path(folder), number
-    except ValueError:
-        pass  # A folder with a colon in its name.
-    return Path(text), 1.0
+    if not separator or Path(text).is_dir():  # A colon may be part of a folder's name.
+        return Path(text), 1.0
+    return Path(folder), rate(weight)
 
 
 def add_data(p: argparse.ArgumentParser) -> None:
@@ -255,7 +252,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.set_defaults(command=predicted)
 
-    p = commands.add_parser("clean", help=f"delete the cache, {cache.folder()}")
+    p = commands.add_parser("clean", help=f"delete what is kept in the cache, {cache.folder()}")
     p.set_defaults(command=cache.clean)
     return top
 
@@ -263,17 +260,11 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the process's exit status."""
     args = parser().parse_args(argv)
-    try:
-        return args.command(args) or 0
-    except (data.DataError, run.RunError, fetch.FetchError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            "interrupted; start `tune`, or `predict` to a file, again to continue it, and `fit` with --resume",
-            file=sys.stderr,
-        )
-        return 130
+    return status_of(
+        lambda: args.command(args),
+        (data.DataError, run.RunError, fetch.FetchError),
+        "interrupted; start `tune`, or `predict` to a file, again to continue it, and `fit` with --resume",
+    )
 
 
 if __name__ == "__main__":

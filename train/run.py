@@ -14,11 +14,13 @@ One whose training is not finished has no model.keras, one that was not measured
 
 import contextlib
 import csv
+import fcntl
 import hashlib
 import importlib.metadata
 import json
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -38,6 +40,41 @@ class RunError(ValueError):
     """A run folder that can't be used as asked; the message says what to do."""
 
 
+def claim(descriptor: int, path: Path) -> None:
+    """Hold an open file or folder for this command until it is closed, or the process ends.
+
+    Raises:
+        RunError: another command holds it.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RunError(f"Another command is writing to {path}; wait for it, or name another.") from None
+    except OSError:  # A file system without locks.
+        pass
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """A folder for one command at a time to write to; made if it is missing, and gone again if it stays empty.
+
+    Raises:
+        RunError: another command holds it.
+        OSError: it can't be made.
+    """
+    missing = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        claim(descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+        if missing:
+            with contextlib.suppress(OSError):  # It is not empty.
+                folder.rmdir()
+
+
 def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file."""
     with path.open("rb") as file:
@@ -54,7 +91,7 @@ def write_json(path: Path, value) -> None:
 def write_csv(path: Path, rows: list[dict]) -> None:
     """Write rows of equal keys, with a header line; beside, then rename."""
     partial = Path(path).with_suffix(".partial")
-    with partial.open("w", newline="") as file:
+    with partial.open("w", newline="", errors="surrogateescape") as file:  # Names of files may be no UTF-8.
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
@@ -83,9 +120,21 @@ def _number(text: str) -> int | float | str:
 
 
 def read_json(run: Path, name: str) -> dict:
-    """Read config.json or metrics.json of a run; {} where it is not written yet."""
+    """Read config.json or metrics.json of a run; {} where it is not written yet.
+
+    Raises:
+        RunError: it is damaged.
+    """
     path = Path(run) / name
-    return json.loads(path.read_text()) if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text())
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise RunError(f"{path} is damaged; bring it back from a copy, or make the run anew.")
+    return content
 
 
 def read_figures(run: Path) -> dict:
@@ -107,16 +156,33 @@ def save_model(model: keras.Model, path: Path) -> None:
     os.replace(partial, path)
 
 
+def load_network(path: Path, compile: bool = False) -> keras.Model:
+    """Read a file of `save_model`; with ``compile``, its optimiser's state too.
+
+    Raises:
+        RunError: it is damaged, or no such file.
+    """
+    try:
+        return keras.saving.load_model(path, compile=compile, safe_mode=True)
+    except Exception as error:  # Damage raises BadZipFile, zlib.error, KeyError, TypeError, h5py's OSError, ...
+        raise RunError(
+            f"{path} is damaged, or from another version of Keras than {keras.version()}; bring it back from a copy, "
+            "or make the run anew."
+        ) from error
+
+
 def load_model(run: Path) -> keras.Model:
     """Load a run's finished network, from pixels to P(real) alone; an exported one draws an evidence map too.
 
     Raises:
-        RunError: the folder holds no finished network.
+        RunError: the folder holds no finished network, or a damaged one.
     """
     path = Path(run) / MODEL
+    if not path.parent.is_dir():
+        raise RunError(f"{run}: no such run folder; `python -m train fit ... --out {run}` makes one.")
     if not path.exists():
         raise RunError(f"{run} holds no {MODEL}; finish it with `python -m train fit ... --out {run} --resume`.")
-    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    model = load_network(path)
     if len(model.outputs) == 1:
         return model
     return keras.Model(model.input, next(output for output in model.outputs if output.ndim == 2), name=model.name)

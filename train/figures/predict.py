@@ -40,17 +40,20 @@ def predict(args: argparse.Namespace) -> int:
         Exit status: 1 if any file could not be read or there is none, else 0.
 
     Raises:
-        run.RunError: the run holds no finished network, the output's folder is missing, or its file another's.
+        run.RunError: the run holds no finished network, the output's folder is missing, or its file is another's or in
+            use.
     """
     info = info_of(args.run)
     target, is_csv = args.csv or args.jsonl, not args.jsonl
-    done = finished_rows(target, is_csv, info["name"]) if target else []
-    known = {row["file"] for row in done}
-    files = expand(map(Path, args.paths))
-    left = [path for path in files if _name(path, is_csv) not in known]
-    verdicts = [row["verdict"] or None for row in done]
-    model = run.load_model(args.run)
+    if target and not target.parent.is_dir():
+        raise run.RunError(f"{target.parent} is no folder; make it first, or name another file.")
     with open(target, "ab") if target else contextlib.nullcontext(sys.stdout.buffer) as output:
+        done = finished_rows(output, is_csv, info["name"]) if target else []
+        known = {row["file"] for row in done}
+        files = expand(map(Path, args.paths))
+        left = [path for path in files if _name(path, is_csv) not in known]
+        verdicts = [row["verdict"] or None for row in done]
+        model = run.load_model(args.run)
         if is_csv and not done:
             output.write(to_csv([]).removeprefix(b"" if target else codecs.BOM_UTF8))
         with tqdm(total=len(files), initial=len(files) - len(left), desc="judging", unit="photo", smoothing=0) as bar:
@@ -104,11 +107,14 @@ def info_of(folder: Path) -> dict:
 
 
 def expand(paths: Iterable[Path]) -> list[Path]:
-    """Files as given, and the image files inside folders, sorted; each once."""
+    """Files as given, and the image files inside folders, sorted; each once. What folders hold beside these is said."""
     files = []
     for path in paths:
         if path.is_dir():
-            files += sorted(file for file in path.rglob("*") if file.suffix.lower() in layout.SUFFIXES)
+            found, left_out = layout.images(path)
+            files += found
+            if left_out:
+                print(f"left out of {path}: {layout.listed(left_out)}", file=sys.stderr)
         else:
             files.append(path)
     return list(dict.fromkeys(files))
@@ -126,16 +132,14 @@ def write(output: BinaryIO, said: list[Row], is_csv: bool) -> None:
     output.flush()
 
 
-def finished_rows(path: Path, is_csv: bool, model: str) -> list[dict]:
+def finished_rows(output: BinaryIO, is_csv: bool, model: str) -> list[dict]:
     """The rows that an earlier start left in its file, of photos that have all of theirs; the rest is cut off.
 
     Raises:
-        run.RunError: its folder is missing, or it holds something else.
+        run.RunError: another command writes to it, or it holds something else.
     """
-    if not path.parent.is_dir():
-        raise run.RunError(f"{path.parent} does not exist; make it first.")
-    if not path.exists():
-        return []
+    path = Path(output.name)
+    run.claim(output.fileno(), path)
     content = path.read_bytes()
     start = to_csv([]) if is_csv else b'{"file": '
     is_ours = content.startswith(start) or start.startswith(content)

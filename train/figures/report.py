@@ -204,6 +204,6 @@ def one_run(folder: Path, figures: dict) -> list[Markup]:
         if path.exists():
             parts.append(html.picture(path.read_bytes(), *words))
     if "robustness" in figures:
-        parts.append(html.text("ROC AUC on test images made smaller and compressed again, blurred, or noisy:"))
+        parts.append(html.text("Share judged right of pictures in other sizes, files and conditions:"))
         parts += map(html.table, robustness.tables(figures["robustness"]))
     return parts

@@ -59,7 +59,7 @@ def train_epochs(learner: keras.Model, lessons: Lessons, options: Options, out: 
     with processes.together(share):
         history = run.read_csv(out / run.HISTORY)
         if history:
-            trained = keras.saving.load_model(checkpoints / f"epoch-{len(history):03d}.keras")
+            trained = run.load_network(checkpoints / f"epoch-{len(history):03d}.keras", compile=True)
         else:
             trained = begun(learner, options, lessons.steps[0], share)
 
@@ -71,7 +71,7 @@ def train_epochs(learner: keras.Model, lessons: Lessons, options: Options, out: 
                     with processes.apart():
                         keep(trained, history, out, options.schedule)
 
-    best = keras.saving.load_model(checkpoints / "best.keras", compile=False)
+    best = run.load_network(checkpoints / "best.keras")
     learner.set_weights(best.get_weights())
     print(f"best of {len(history)} epochs: {best_epoch(history, options.schedule)}")
 

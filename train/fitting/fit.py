@@ -9,6 +9,7 @@ does. The second trains a head on features computed once; the third learns anoth
 """
 
 import argparse
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -48,14 +49,20 @@ def fit(args: argparse.Namespace) -> list[data.Photo] | None:
 
     Raises:
         data.DataError: the dataset can't be trained on.
-        run.RunError: ``args.out`` holds another run, or one with other options, or nothing to resume, or the
-            backbone's weights can't be had, or the teacher is unfinished, or an option would do nothing or
-            can't be met (`check_options`, `processes.join`), or the training diverges.
+        run.RunError: ``args.out`` holds another run, or one with other options, or nothing to resume, or is in use, or
+            the backbone's weights can't be had, or the teacher is unfinished, or an option would do nothing or can't
+            be met (`check_options`, `processes.join`), or the training diverges.
     """
-    begun = (args.out / run.HISTORY).exists()
     options = options_of(args)
     check_options(args, options)
     share = processes.join(args, options.batch_size)
+    with contextlib.nullcontext() if share.index else run.alone(args.out):
+        return fitted(args, options, share)
+
+
+def fitted(args: argparse.Namespace, options: Options, share: feed.Share) -> list[data.Photo] | None:
+    """What `fit` does in a folder that no other command writes to."""
+    begun = (args.out / run.HISTORY).exists()
     backend.compute_alike()
     keras.utils.set_random_seed(options.seed)
     options = dataclasses.replace(options, precision=options.precision or backend.fastest_precision())
@@ -68,7 +75,6 @@ def fit(args: argparse.Namespace) -> list[data.Photo] | None:
         check_same(args.out, config)
     training, validation = ([photo for photo in photos if photo.split == split] for split in ("train", "valid"))
     if not share.index:
-        args.out.mkdir(parents=True, exist_ok=True)
         run.write_json(args.out / run.CONFIG, config)
         leaks.keep(args.out, training, learnt_from(args))
     model.summary()
@@ -89,8 +95,6 @@ def fit(args: argparse.Namespace) -> list[data.Photo] | None:
             train_epochs(model, photo_lessons(share), options.of_fine_tuning, args.out / "fine-tune", share)
     else:
         if args.model in models.TEXTURE_NETWORKS and not begun:
-            if parent:
-                models.inherit(model, parent)
             start.start_linear(model, photo_lessons(feed.WHOLE).training(0, 1), options.batch_size)
         of_photos = photo_lessons(share)
         of_photos = lessons.taught(of_photos, crops_teacher) if crops_teacher else of_photos
@@ -114,6 +118,7 @@ def network(args: argparse.Namespace, options: Options) -> tuple[keras.Model, ke
     parent = run.load_model(args.start) if args.start else None
     if parent:
         model = models.build(args.model, None)
+        models.inherit(model, parent)
     else:
         model = start.build(args.model, args.backbone_weights, options.of_network)
     if options.crop:

@@ -61,14 +61,12 @@ class Options:
     clip_norm: float | None = option(
         None, "largest norm that each weight tensor's gradient may have", type=arguments.rate
     )
-    label_smoothing: float = option(
-        0.0, "how far to move the labels towards 0.5", type=arguments.share, metavar="SHARE"
-    )
+    label_smoothing: float = option(0.0, "how far to move the labels towards 0.5", type=arguments.part, metavar="SHARE")
     flip: bool = option(
         True, "train on mirror images too, or not (default: --flip)", action=argparse.BooleanOptionalAction
     )
     zoom: float = option(
-        0.0, "largest share of each side that a random crop may cut away", type=arguments.share, metavar="SHARE"
+        0.0, "largest share of each side that a random crop may cut away", type=arguments.part, metavar="SHARE"
     )
     crop: int | None = option(
         None,
@@ -97,7 +95,7 @@ class Options:
     )
     dense_units: int | None = option(None, "number of units in custom's last layer but one", type=arguments.count)
     dropout: float | None = option(
-        None, "share of those units that each training step leaves out", type=arguments.share, metavar="SHARE"
+        None, "share of those units that each training step leaves out", type=arguments.part, metavar="SHARE"
     )
     unfreeze: int = option(0, "afterwards, train the backbone's last N layers too", type=arguments.count, metavar="N")
     fine_tune_epochs: int = option(
@@ -146,6 +144,8 @@ def options_of(args: argparse.Namespace) -> Options:
     if not args.resume:
         if (out / run.HISTORY).exists():
             raise run.RunError(f"{out} already holds a training run; pass --resume, or another --out.")
+        if before and "options" not in before:
+            raise run.RunError(f"{out}/{run.CONFIG} is no training's; choose another --out.")
         if (out / run.MODEL).exists():
             raise run.RunError(f"{out} already holds a network, {before.get('model', 'unknown')}; pass another --out.")
         for name in ("fine_tune_epochs", "fine_tune_rate"):

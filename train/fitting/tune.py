@@ -83,8 +83,14 @@ def tune(args: argparse.Namespace) -> None:
 
     Raises:
         data.DataError: the dataset can't be trained on.
-        run.RunError: ``args.out`` holds a search with other options.
+        run.RunError: ``args.out`` holds a search with other options, or one that is at work.
     """
+    with run.alone(args.out):
+        search(args)
+
+
+def search(args: argparse.Namespace) -> None:
+    """What `tune` does in a folder that no other command writes to."""
     backend.compute_alike()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # It warns of each new network's tracing.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -103,7 +109,6 @@ def tune(args: argparse.Namespace) -> None:
         changed = [key for key in ("model", "start", "options", "search", "dataset") if before.get(key) != config[key]]
         if changed:
             raise run.RunError(f"{out} was tuned with another {' and '.join(changed)}; choose another --out.")
-    out.mkdir(parents=True, exist_ok=True)
     run.write_json(out / run.CONFIG, config)
 
     study = optuna.create_study(

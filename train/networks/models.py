@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from train import run
 from train.spec import INPUT_SIZE, RESIZE, SCALE
 
 CUSTOM_FILTERS = (32, 64, 128)
@@ -156,17 +157,26 @@ def inherit(model: keras.Model, other: keras.Model) -> None:
 
     Args:
         model: changed in place, but for its last layers, which stand on other features than the other's.
-        other: of the same family; else it has no such layers.
+        other: of the same family.
+
+    Raises:
+        run.RunError: it has no such layers.
     """
 
     def key(layer: layers.Layer) -> tuple:
         # Keras numbers layers without a name of their own; Xception has one such convolution of each shape.
         return re.sub(r"_\d+$", "", layer.name), *(tuple(weight.shape) for weight in layer.weights)
 
-    of_other = {key(layer): layer.get_weights() for layer in part(other, BODY).layers}
-    for layer in part(model, BODY).layers:
-        if layer.name not in (STANDARDIZE, P_REAL) and key(layer) in of_other:
-            layer.set_weights(of_other[key(layer)])
+    of_other = {key(layer): layer.get_weights() for layer in part(other, BODY).layers if layer.weights}
+    common = [
+        layer
+        for layer in part(model, BODY).layers
+        if layer.name not in (STANDARDIZE, P_REAL) and key(layer) in of_other
+    ]
+    if not common:
+        raise run.RunError(f"{other.name} has no layers that {model.name} has too; --start takes a run that has.")
+    for layer in common:
+        layer.set_weights(of_other[key(layer)])
 
 
 def _of_any_crop(crop: keras.KerasTensor, maps: keras.KerasTensor, dropout: float, name: str) -> keras.Model:
