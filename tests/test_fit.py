@@ -202,6 +202,30 @@ def test_a_folder_that_can_t_be_written_is_one_line_at_once(tmp_path, capsys):
     assert capsys.readouterr().err == f"error: {tmp_path}/file: File exists.\n"
 
 
+def test_a_run_without_its_records_is_one_line(tiny, dataset, tmp_path, capsys):
+    bare = shutil.copytree(tiny, tmp_path / "bare")
+    (bare / "config.json").unlink()
+    (bare / "learnt.npz").write_bytes(b"damaged")
+    for command in (["report", bare, "--out", tmp_path / "r.html"], ["learning-curve", bare, "--out", tmp_path / "c"]):
+        assert __main__.main([*map(str, command)]) == 2
+        assert f"error: {bare} holds no config.json of a training;" in capsys.readouterr().err
+    assert __main__.main(["evaluate", str(bare), "--data", str(dataset)]) == 2
+    assert f"error: {bare}/learnt.npz is damaged;" in capsys.readouterr().err
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_a_folder_takes_its_place_once_it_is_whole(tmp_path):
+    with pytest.raises(OSError, match="full"), run.filled(tmp_path / "runs/new") as folder:
+        (folder / "half").touch()
+        raise OSError("full")
+    assert not [*(tmp_path / "runs").iterdir()]
+    with run.filled(tmp_path / "runs/new") as folder:
+        (folder / "whole").touch()
+    assert [path.name for path in (tmp_path / "runs").rglob("*")] == ["new", "whole"]
+    with pytest.raises(run.RunError, match="new exists; choose another --out"), run.filled(tmp_path / "runs/new"):
+        pass
+
+
 def test_a_missing_run_or_dataset_is_one_line(trained, tmp_path):
     output = finish(train_command("predict", tmp_path / "nothing", "x.jpg"), status=2)
     assert "nothing: no such run folder;" in output

@@ -197,3 +197,10 @@ def test_the_settings_reach_the_network():
     ]
     assert found == [("filters", 3), ("filters", 5), ("units", 7), ("rate", 0.4), ("units", 1)]
     assert not any(isinstance(layer, keras.layers.Dropout) for layer in models.custom().layers)
+
+
+def test_a_damaged_study_is_one_line(dataset, tmp_path, capsys):
+    (tmp_path / "study.db").write_bytes(b"no database" * 100)
+    assert __main__.main(["tune", "custom", "--data", str(dataset), "--out", str(tmp_path)]) == 2
+    assert f"{tmp_path}/study.db can't be used (file is not a database)" in capsys.readouterr().err
+    assert (tmp_path / "study.db").read_bytes() == b"no database" * 100

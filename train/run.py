@@ -20,6 +20,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +74,24 @@ def alone(folder: Path) -> Iterator[None]:
         if missing:
             with contextlib.suppress(OSError):  # It is not empty.
                 folder.rmdir()
+
+
+@contextlib.contextmanager
+def filled(folder: Path) -> Iterator[Path]:
+    """A new folder to fill, which takes its place once it is whole; a command that fails leaves none.
+
+    Raises:
+        RunError: there is one of that name already.
+        OSError: it can't be made.
+    """
+    if folder.exists():
+        raise RunError(f"{folder} exists; choose another --out.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+        partial = Path(scratch) / folder.name
+        partial.mkdir()
+        yield partial
+        partial.rename(folder)
 
 
 def sha256(path: Path) -> str:
@@ -135,6 +154,18 @@ def read_json(run: Path, name: str) -> dict:
     if not isinstance(content, dict):
         raise RunError(f"{path} is damaged; bring it back from a copy, or make the run anew.")
     return content
+
+
+def read_config(run: Path) -> dict:
+    """Read config.json of a run that was trained or joined.
+
+    Raises:
+        RunError: there is none, or a damaged one.
+    """
+    config = read_json(run, CONFIG)
+    if not {"model", "dataset"} <= config.keys():
+        raise RunError(f"{run} holds no {CONFIG} of a training; bring it back from a copy, or make the run anew.")
+    return config
 
 
 def read_figures(run: Path) -> dict:

@@ -13,9 +13,9 @@ def read_facts(source: Path) -> dict:
     """What a run knows of its network: metrics.json, and config.json as provenance.
 
     Raises:
-        run.RunError: it was not measured on a test split.
+        run.RunError: it was not measured on a test split, or has no config.json.
     """
-    return run.read_figures(source) | {"provenance": run.read_json(source, run.CONFIG)}
+    return run.read_figures(source) | {"provenance": run.read_config(source)}
 
 
 def describe(facts: dict, precision: str, folder: Path, model: keras.Model) -> dict:

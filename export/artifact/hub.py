@@ -199,7 +199,7 @@ def stage(runs: list[Path], folder: Path, repo: str, revision: str) -> None:
             plots=sorted(plot.name for plot in target.glob(f"{RECORDS}/{run.PLOTS}/*")),
             others=names[1:] if first else [],
         ).save(target / CARD)
-        dataset = run.read_json(source, run.CONFIG)["dataset"]
+        dataset = run.read_config(source)["dataset"]
         if unstated := [name for name in dataset["names"] if name not in dataset.get("sources", {})]:
             print(
                 f"{source}: where the images of {', '.join(unstated)} are from, and under which licence, is not "

@@ -33,21 +33,17 @@ def quantize(args: argparse.Namespace) -> None:
     Raises:
         run.RunError: ``args.run`` holds no finished network, or one joined from others, or ``args.out`` exists.
     """
-    out = Path(args.out)
-    if out.exists():
-        raise run.RunError(f"{out} exists; choose another --out.")
-    network = run.load_model(args.run)
-    if any(isinstance(layer, keras.Model) and models.is_whole(layer) for layer in network.layers):
-        raise run.RunError(f"{args.run} joins networks or mirror images; quantize its members and join those.")
-    model = rounded(network)
-    out.mkdir(parents=True)
-    run.save_model(model, out / run.MODEL)
-    deflate(out / run.MODEL)
-    run.write_json(out / run.CONFIG, run.read_json(args.run, run.CONFIG) | {"weights": ROUNDED})
-    for name in (run.HISTORY, leaks.LEARNT):
-        if (args.run / name).exists():
-            shutil.copy(args.run / name, out)
-    print(f"{out / run.MODEL}: {(out / run.MODEL).stat().st_size / 1e6:.1f} MB")
+    with run.filled(args.out) as folder:
+        network = run.load_model(args.run)
+        if any(isinstance(layer, keras.Model) and models.is_whole(layer) for layer in network.layers):
+            raise run.RunError(f"{args.run} joins networks or mirror images; quantize its members and join those.")
+        run.save_model(rounded(network), folder / run.MODEL)
+        deflate(folder / run.MODEL)
+        run.write_json(folder / run.CONFIG, run.read_json(args.run, run.CONFIG) | {"weights": ROUNDED})
+        for name in (run.HISTORY, leaks.LEARNT):
+            if (args.run / name).exists():
+                shutil.copy(args.run / name, folder)
+    print(f"{args.out / run.MODEL}: {(args.out / run.MODEL).stat().st_size / 1e6:.1f} MB")
 
 
 def rounded(model: keras.Model) -> keras.Model:

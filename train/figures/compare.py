@@ -42,9 +42,8 @@ def compare(runs: dict[Path, dict], untrained: dict[Path, str], names: tuple[str
         runs: {folder: content of its metrics.json}; differences are those to the first.
         untrained: {folder: network} of runs to be shown without figures.
         names: a split, then other sources.
-        out: folder to write.
+        out: folder to write into.
     """
-    out.mkdir(parents=True, exist_ok=True)
     rows, changes, lines = [], [], []
     for name in names:
         of_name = [row(folder, name, figures) for folder, figures in runs.items()]
@@ -67,7 +66,7 @@ def row(folder: Path, name: str, figures: dict) -> dict[str, str]:
     source = figures.get("extra", {}).get(name)
     whole = source.get("all") if source else figures["splits"][name]
     classes = source["accuracy"] if source else {}
-    result = {"images": name, "run": folder.name, "model": run.read_json(folder, run.CONFIG)["model"]}
+    result = {"images": name, "run": folder.name, "model": run.read_config(folder)["model"]}
     columns = "accuracy interval_95 accuracy_fake accuracy_real f1_fake f1_real roc_auc eer ece brier".split()
     columns += [f"fakes_found_at_{point:.0%}" for point in metrics.FALSE_ACCUSATIONS]
     if not whole:

@@ -36,6 +36,8 @@ def evaluate(args: argparse.Namespace) -> None:
         run.RunError: a run holds no finished network, and nothing tells which one it is to become.
     """
     trained, untrained = compare.sort_out(args.run)
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)  # Refused before hours of measuring, if it is.
     splits = tuple(dict.fromkeys(("valid", args.split)))
     photos = data.load_checked(args.data, splits, allow_duplicates=args.allow_duplicates, split_seed=args.split_seed)
     name_of_data = args.data.resolve().name

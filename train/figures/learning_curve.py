@@ -23,7 +23,7 @@ def learning_curve(args: argparse.Namespace) -> None:
     rows = []
     measured: dict[str, list[str]] = {}  # {hash of the images: the runs}
     for folder in args.run:
-        config, test = run.read_json(folder, run.CONFIG), run.read_figures(folder)["splits"]["test"]
+        config, test = run.read_config(folder), run.read_figures(folder)["splits"]["test"]
         measured.setdefault(test["dataset"]["sha256"], []).append(folder.name)
         low, high = test["at_threshold"]["accuracy_interval_95"]
         counts = config["dataset"]["counts"]

@@ -73,7 +73,7 @@ def summary(runs: dict[Path, dict], untrained: dict[Path, str]) -> list[dict]:
         rows.append(
             {
                 "run": folder.name,
-                "model": run.read_json(folder, run.CONFIG)["model"],
+                "model": run.read_config(folder)["model"],
                 "accuracy (95% interval)": interval(test["at_threshold"]),
                 **{f"right on {name}": f"{classes[name]['recall']:.1%}" for name in CLASS_NAMES},
                 "ROC AUC": f"{test['roc_auc']:.3f}",
@@ -179,7 +179,7 @@ def start(config: dict) -> str:
 
 def one_run(folder: Path, figures: dict) -> list[Markup]:
     """What the run is, its figures on each split, and its plots."""
-    config = run.read_json(folder, run.CONFIG)
+    config = run.read_config(folder)
     counts = ", ".join(f"{count} {name}" for name, count in config["dataset"]["counts"].items())
     unsure = figures["unsure"]
     right = f", {unsure['accuracy']:.1%} of them judged right" if unsure["coverage"] else ""

@@ -34,44 +34,42 @@ def ensemble(args: argparse.Namespace) -> list[data.Photo]:
         data.DataError: the dataset can't be used.
         run.RunError: a member holds no finished network, or ``args.out`` exists.
     """
-    if args.out.exists():
-        raise run.RunError(f"{args.out} exists; choose another --out.")
-    members = [run.load_model(folder) for folder in args.run]
-    if args.mirror:
-        members = [models.mirrored(member) for member in members]
-    photos = data.load_checked(
-        args.data, ("valid",), (), args.allow_duplicates, optional=("test",), split_seed=args.split_seed
-    )
-    for folder in args.run:
-        leaks.check(folder, photos, args.allow_duplicates)
-    validation = [photo for photo in photos if photo.split == "valid"]
-    labels = data.labels_of(validation)[:, 0]
+    with run.filled(args.out) as folder:
+        members = [run.load_model(member) for member in args.run]
+        if args.mirror:
+            members = [models.mirrored(member) for member in members]
+        photos = data.load_checked(
+            args.data, ("valid",), (), args.allow_duplicates, optional=("test",), split_seed=args.split_seed
+        )
+        for member in args.run:
+            leaks.check(member, photos, args.allow_duplicates)
+        validation = [photo for photo in photos if photo.split == "valid"]
+        labels = data.labels_of(validation)[:, 0]
 
-    if args.stacked:
-        size = max(models.input_size(member) for member in members)  # The pixels that they get in the joined network.
-        scores = np.stack([inference.p_real(member, validation, size) for member in members], axis=1)
-        logits = logit(np.clip(scores, 1e-7, 1 - 1e-7))
-        regression = LogisticRegression().fit(logits, labels)
-        model = models.ensemble(members, regression.coef_[0], regression.intercept_[0])
-    else:
-        model = models.ensemble(members)
-    try:
-        temperature = fit_temperature(labels, inference.p_real(model, validation))
-    except ValueError as error:
-        raise run.RunError(f"The joined network can't be calibrated on validation: {error}.") from None
-    models.scale_logit(model, 1 / temperature)
+        if args.stacked:
+            size = max(map(models.input_size, members))  # The pixels that they get in the joined network.
+            scores = np.stack([inference.p_real(member, validation, size) for member in members], axis=1)
+            logits = logit(np.clip(scores, 1e-7, 1 - 1e-7))
+            regression = LogisticRegression().fit(logits, labels)
+            model = models.ensemble(members, regression.coef_[0], regression.intercept_[0])
+        else:
+            model = models.ensemble(members)
+        try:
+            temperature = fit_temperature(labels, inference.p_real(model, validation))
+        except ValueError as error:
+            raise run.RunError(f"The joined network can't be calibrated on validation: {error}.") from None
+        models.scale_logit(model, 1 / temperature)
 
-    args.out.mkdir(parents=True)
-    leaks.keep(args.out, [], args.run)
-    run.save_model(model, args.out / run.MODEL)
-    config = {
-        "model": "ensemble",
-        "options": {"stacked": args.stacked, "mirror": args.mirror},
-        "input_size": models.input_size(model),
-        "members": [run.read_json(folder, run.CONFIG) for folder in args.run],
-        "dataset": {"names": [args.data.resolve().name]} | data.fingerprint(photos),
-        "temperature": temperature,
-        "versions": run.versions(),
-    }
-    run.write_json(args.out / run.CONFIG, config)
+        config = {
+            "model": "ensemble",
+            "options": {"stacked": args.stacked, "mirror": args.mirror},
+            "input_size": models.input_size(model),
+            "members": [run.read_json(member, run.CONFIG) for member in args.run],
+            "dataset": {"names": [args.data.resolve().name]} | data.fingerprint(photos),
+            "temperature": temperature,
+            "versions": run.versions(),
+        }
+        leaks.keep(folder, [], args.run)
+        run.save_model(model, folder / run.MODEL)
+        run.write_json(folder / run.CONFIG, config)
     return photos

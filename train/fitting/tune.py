@@ -8,9 +8,11 @@ trials as ``ranking.csv`` and ``ranking.md``, and ``plots/tuning.png``.
 """
 
 import argparse
+import contextlib
 import logging
 import math
 import shlex
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import numpy as np
 import optuna
 from matplotlib.figure import Figure
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
 
 from train import run
@@ -86,7 +89,11 @@ def tune(args: argparse.Namespace) -> None:
         run.RunError: ``args.out`` holds a search with other options, or one that is at work.
     """
     with run.alone(args.out):
-        search(args)
+        try:
+            search(args)
+        except (sqlite3.DatabaseError, StorageInternalError) as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise run.RunError(f"{args.out / STUDY} can't be used ({reason}); choose another --out.") from error
 
 
 def search(args: argparse.Namespace) -> None:
@@ -111,6 +118,8 @@ def search(args: argparse.Namespace) -> None:
             raise run.RunError(f"{out} was tuned with another {' and '.join(changed)}; choose another --out.")
     run.write_json(out / run.CONFIG, config)
 
+    with contextlib.closing(sqlite3.connect(out / STUDY)) as database:
+        database.execute("PRAGMA quick_check")  # Optuna would hand on SQLAlchemy's error of a damaged one.
     study = optuna.create_study(
         storage=f"sqlite:///{out / STUDY}",
         study_name=args.model,

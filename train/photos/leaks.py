@@ -4,12 +4,14 @@ Each run keeps what its training images look like in LEARNT, with those of the r
 """
 
 import sys
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from train.photos import data, lookalikes
+from train.photos import cache, data, lookalikes
 
 LEARNT = "learnt.npz"
 
@@ -21,7 +23,7 @@ def keep(out: Path, training: list[data.Photo], runs: Sequence[Path] = ()) -> No
         learnt |= _read(folder) or {}
     hashes = np.frombuffer(bytes.fromhex("".join(learnt)), np.uint8).reshape(len(learnt), -1)
     looks = np.frombuffer(b"".join(learnt.values()), np.uint8).reshape(len(learnt), -1)
-    np.savez(Path(out) / LEARNT, sha256=hashes, look=looks)
+    cache.save(Path(out) / LEARNT, sha256=hashes, look=looks)
 
 
 def check(folder: Path, photos: list[data.Photo], allow_duplicates: bool = False) -> None:
@@ -57,9 +59,16 @@ def check(folder: Path, photos: list[data.Photo], allow_duplicates: bool = False
 
 
 def _read(folder: Path) -> dict[str, bytes] | None:
-    """SHA-256 to look of each image; None of a run that kept none."""
+    """SHA-256 to look of each image; None of a run that kept none.
+
+    Raises:
+        data.DataError: the file is damaged.
+    """
     path = Path(folder) / LEARNT
     if not path.exists():
         return None
-    with np.load(path) as learnt:
-        return {row.tobytes().hex(): look.tobytes() for row, look in zip(learnt["sha256"], learnt["look"])}
+    try:
+        with np.load(path) as learnt:
+            return {row.tobytes().hex(): look.tobytes() for row, look in zip(learnt["sha256"], learnt["look"])}
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        raise data.DataError(f"{path} is damaged; bring it back from a copy, or make the run anew.") from None
