@@ -69,3 +69,12 @@ def test_setting_up_runs_no_test(tmp_path):
     (tmp_path / ".venv/.installed").write_text(f"{stamp}\n")
     command = ["bash", tmp_path / "tests/run.sh", "--setup"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == ""
+
+
+@pytest.mark.parametrize(("part", "package"), [("train", "keras"), ("export", "tensorflow")])
+def test_a_missing_package_is_one_line(part, package):
+    without_packages = [sys.executable, "-S", "-m", part, "--help"]
+    result = subprocess.run(without_packages, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: The package {package} is missing; `bash tests/run.sh --setup`")
+    assert result.stderr.count("\n") == 1

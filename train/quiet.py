@@ -19,7 +19,10 @@ NOTICES = re.compile(
 
 
 def import_quietly(name: str) -> ModuleType:
-    """Import TensorFlow, or what imports it, with standard error held back; then write what is no notice there."""
+    """Import TensorFlow, or what imports it, with standard error held back; then write what is no notice there.
+
+    Without the package, the process ends with a line that says how to get it: this is a command's first import.
+    """
     # Where there is no graphics card, it is no error that none could be started.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if any(map(os.path.exists, DRIVERS)) else "3")
     sys.stderr.flush()
@@ -28,6 +31,11 @@ def import_quietly(name: str) -> ModuleType:
         os.dup2(held.fileno(), 2)
         try:
             return importlib.import_module(name)
+        except ModuleNotFoundError as missing:
+            sys.exit(
+                f"error: The package {missing.name} is missing; `bash tests/run.sh --setup` makes .venv with all that "
+                "is needed, and `source .venv/bin/activate` uses it."
+            )
         finally:
             sys.stderr.flush()
             os.dup2(terminal, 2)
