@@ -252,7 +252,7 @@ def tiny(tmp_path_factory) -> Path:
     of = {"dataset": {"name": "drawn", "counts": {}, "sha256": "cd" * 32}}
     splits = {split: of | metrics.summarize(labels, scores, 0.45, {0.01: 0.1}) for split in ("valid", "test")}
     unsure = {"low": 0.4, "high": 0.5, "coverage": 0.8, "accuracy": 0.9, "measured_on": "test"}
-    figures = {"threshold": 0.45, "unsure": unsure, "temperature": 1.2, "splits": splits}
+    figures = {"threshold": 0.45, "unsure": unsure, "temperature": 1.2, "offset": 0.1, "splits": splits}
     run.write_json(folder / run.METRICS, figures)
     run.write_json(
         folder / run.CONFIG,

@@ -1,6 +1,7 @@
 """The other networks: transfer learning on cached features, histogram, residual, ensembles, comparison."""
 
 import hashlib
+import re
 import shutil
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -371,11 +372,39 @@ def test_an_ensemble_is_a_run_like_any_other(trained, xception, dataset, tmp_pat
         joined = regression.decision_function(scores[None])[0]
     else:
         joined = logit(scores.mean())
-    temperature = run.read_json(out, "config.json")["temperature"]
+    config = run.read_json(out, "config.json")
     model = run.load_model(out)
-    assert float(model(pixels)[0, 0]) == pytest.approx(expit(joined / temperature), abs=1e-4)
+    assert float(model(pixels)[0, 0]) == pytest.approx(
+        expit(joined / config["temperature"] + config["offset"]), abs=1e-4
+    )
     assert models.input_size(model) == 256  # One member resizes to 224, the other to 256.
     finish(train_command("predict", out, dataset / "test/real/000.jpg"))
+
+
+def test_calibrate_makes_the_answers_probabilities_as_its_configuration_says(trained, dataset, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(trained, out)
+    model = run.load_model(out)
+    models.rescale_logit(model, 9, 2)  # Far too certain, and leaning to "real".
+    run.save_model(model, out / "model.keras")
+    said = finish(train_command("calibrate", out, "--data", dataset))
+    [error_before, error_after] = map(float, re.search(r"calibration error ([\d.]+) -> ([\d.]+)", said).groups())
+    assert error_after < error_before
+    assert not (out / "metrics.json").exists()  # They were figures of other answers.
+
+    before, after = (run.read_json(folder, "config.json") for folder in (trained, out))
+    pixels = np.asarray(draw(90, 70), "float32")[None]
+    of_trained, of_out = (logit(float(run.load_model(folder)(pixels)[0, 0])) for folder in (trained, out))
+    raw = (9 * of_trained + 2 - before["offset"]) * before["temperature"]  # What the configuration starts from.
+    assert of_out == pytest.approx(raw / after["temperature"] + after["offset"], abs=1e-3)
+
+
+def test_calibrate_refuses_rounded_weights(trained, dataset, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(trained, out)
+    run.write_json(out / "config.json", run.read_json(out, "config.json") | {"weights": "rounded to uint8"})
+    said = finish(train_command("calibrate", out, "--data", dataset), 2)
+    assert f"error: {out} is rounded to uint8; calibrate the run that it was made from." in said
 
 
 def test_a_mirrored_network_answers_a_photo_and_its_mirror_image_alike(trained, dataset, tmp_path):
@@ -385,8 +414,8 @@ def test_a_mirrored_network_answers_a_photo_and_its_mirror_image_alike(trained, 
     pixels = np.asarray(draw(90, 70), "float32")[None]
     mirror = pixels[:, :, ::-1]
     mean = float(member(pixels)[0, 0] + member(mirror)[0, 0]) / 2
-    temperature = run.read_json(out, "config.json")["temperature"]
-    expected = 1 / (1 + np.exp(-np.log(mean / (1 - mean)) / temperature))
+    config = run.read_json(out, "config.json")
+    expected = expit(logit(mean) / config["temperature"] + config["offset"])
     assert abs(member(pixels)[0, 0] - member(mirror)[0, 0]) > 1e-4
     assert [float(model(view)[0, 0]) for view in (pixels, mirror)] == pytest.approx([expected] * 2, abs=1e-4)
 

@@ -163,12 +163,12 @@ def test_on_a_cosine_the_last_epoch_is_kept():
     assert not epochs.stopped_early(history, Options(patience=1, schedule="cosine"))
 
 
-def test_the_best_epochs_weights_with_their_temperature_are_the_runs_model(trained):
+def test_the_best_epochs_weights_with_their_calibration_are_the_runs_model(trained):
     best = keras.saving.load_model(trained / "checkpoints/best.keras", compile=False)
-    saved, temperature = run.load_model(trained), run.read_json(trained, "config.json")["temperature"]
+    saved, config = run.load_model(trained), run.read_json(trained, "config.json")
     assert all(np.array_equal(a, b) for a, b in zip(best.get_weights()[:-2], saved.get_weights()[:-2]))
-    for before, after in zip(best.get_weights()[-2:], saved.get_weights()[-2:]):
-        np.testing.assert_allclose(before / temperature, after, rtol=1e-6)
+    for before, after, offset in zip(best.get_weights()[-2:], saved.get_weights()[-2:], (0, config["offset"])):
+        np.testing.assert_allclose(before / config["temperature"] + offset, after, rtol=1e-5, atol=1e-7)
 
 
 def test_evaluate_repeats_the_figures_of_fit(trained, dataset, tmp_path):

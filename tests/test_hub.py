@@ -272,7 +272,7 @@ def test_the_card_shows_what_else_was_measured(published):
     assert "| 64 | 0.70 | 0.61 |" in text
     assert 'From P(real) 0.400 up to 0.600 the answer is "unsure".' in text
     assert "75.0% of the test images, 87.5%" in text
-    assert "calibrated by temperature scaling" in text
+    assert "calibrated by Platt scaling" in text
 
 
 def test_metadata_that_the_hub_refuses_stops_the_push(hub, command, tiny, monkeypatch):

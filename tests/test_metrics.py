@@ -47,7 +47,7 @@ def test_a_class_that_is_never_called_has_no_precision():
 
 
 def test_certain_answers_stay_finite():
-    np.testing.assert_allclose(metrics.rescale(np.array([0.0, 0.5, 1.0]), 1), [1e-7, 0.5, 1 - 1e-7], rtol=1e-6)
+    np.testing.assert_allclose(metrics.rescale(np.array([0.0, 0.5, 1.0]), 1, 0), [1e-7, 0.5, 1 - 1e-7], rtol=1e-6)
     low, high = metrics.unsure_band(np.array([0, 1, 0, 1]), np.array([0.0, 1.0, 0.0, 1.0]), 0.5)
     assert (low, high) == (0.5, 0.5)
 
@@ -79,15 +79,19 @@ def test_summary_of_the_small_example():
     assert figures["at_threshold"]["threshold"] == 0.65
 
 
-def test_the_temperature_undoes_overconfidence():
+@pytest.mark.parametrize("shift", [0.0, 1.5])
+def test_calibration_undoes_overconfidence_and_a_leaning_to_one_class(shift):
     random = np.random.default_rng(0)
     logits = random.normal(0, 2, 4000)
     labels = (random.random(4000) < 1 / (1 + np.exp(-logits))).astype(int)
-    overconfident = 1 / (1 + np.exp(-3 * logits))
-    temperature = calibration.fit_temperature(labels, overconfident)
+    overconfident = 1 / (1 + np.exp(-3 * (logits + shift)))
+    temperature, offset = calibration.fit_platt(labels, overconfident)
     assert temperature == pytest.approx(3, rel=0.1)
-    calibrated = metrics.rescale(overconfident, 1 / temperature)
-    np.testing.assert_allclose(metrics.rescale(calibrated, temperature), overconfident, atol=1e-5)
+    assert offset == pytest.approx(-shift, abs=0.15)
+    calibrated = metrics.rescale(overconfident, 1 / temperature, offset)
+    assert metrics.equal_error(labels, calibrated)[1] == pytest.approx(0.5, abs=0.03)
+    back = metrics.rescale(calibrated, temperature, -temperature * offset)
+    np.testing.assert_allclose(back, overconfident, atol=1e-5)
     before, after = metrics.calibration(labels, overconfident), metrics.calibration(labels, calibrated)
     assert after["ece"] < 0.03 < before["ece"] and after["brier"] < before["brier"]
 
@@ -96,9 +100,10 @@ def test_the_temperature_undoes_overconfidence():
 def test_perfect_separation_calls_for_no_more_certainty_than_its_images_give(count):
     labels = np.repeat([0, 1], count)
     p_real = np.where(labels == 1, 0.55, 0.45)
-    scaled = metrics.rescale(p_real, 1 / calibration.fit_temperature(labels, p_real))
+    temperature, offset = calibration.fit_platt(labels, p_real)
+    scaled = metrics.rescale(p_real, 1 / temperature, offset)
     # Each answer becomes Laplace's rule of succession, unless that takes more than the lowest temperature.
-    limit = metrics.rescale(np.array([0.55]), 1 / calibration.TEMPERATURES[0])[0]
+    limit = metrics.rescale(np.array([0.55]), 1 / calibration.TEMPERATURES[0], 0)[0]
     assert scaled[-1] == pytest.approx(min((count + 1) / (count + 2), limit), abs=1e-3)
     assert scaled[0] == pytest.approx(1 - scaled[-1])
 
@@ -106,29 +111,29 @@ def test_perfect_separation_calls_for_no_more_certainty_than_its_images_give(cou
 def test_the_targets_of_each_class_follow_from_its_own_count():
     labels = np.repeat([0, 1], [40, 10])
     p_real = np.where(labels == 1, 0.55, 0.45)
-    [scaled] = metrics.rescale(np.array([0.55]), 1 / calibration.fit_temperature(labels, p_real))
-    # Platt's targets are 41/42 and 11/12; where the loss is least, the answer is their mean over the images.
-    assert scaled == pytest.approx((40 * 41 / 42 + 10 * 11 / 12) / 50, abs=1e-4)
+    temperature, offset = calibration.fit_platt(labels, p_real)
+    scaled = metrics.rescale(np.array([0.45, 0.55]), 1 / temperature, offset)
+    assert scaled == pytest.approx([1 / 42, 11 / 12], abs=1e-4)  # Platt's targets; two numbers reach both.
 
 
 def test_certain_answers_get_a_temperature_too():
     # The logit of 1 - 1e-7, against that of Laplace's 5/6.
     expected = np.log(1e7 - 1) / np.log(5)
-    assert calibration.fit_temperature(LABELS, LABELS.astype(float)) == pytest.approx(expected, rel=1e-3)
+    assert calibration.fit_platt(LABELS, LABELS.astype(float))[0] == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_temperature_stays_within_its_limits():
     timid = np.where(LABELS == 1, 0.501, 0.499)
-    assert calibration.fit_temperature(LABELS, timid) == pytest.approx(0.05, rel=1e-3)
-    assert calibration.fit_temperature(LABELS, 0.9 - 0.8 * LABELS) == pytest.approx(20, rel=1e-3)  # Few images.
+    assert calibration.fit_platt(LABELS, timid)[0] == pytest.approx(0.05, rel=1e-3)
+    assert calibration.fit_platt(LABELS, 0.9 - 0.8 * LABELS)[0] == pytest.approx(20, rel=1e-3)  # Few images.
 
 
 def test_answers_that_are_wrong_are_refused_only_where_they_cost_more_than_two_guesses():
     labels = np.tile(LABELS, 5)
-    assert calibration.fit_temperature(labels, 0.7 - 0.4 * labels) == pytest.approx(20, rel=1e-3)  # Loss 1.20 at first.
+    assert calibration.fit_platt(labels, 0.7 - 0.4 * labels)[0] == pytest.approx(20, rel=1e-3)  # Loss 1.20 at first.
     with pytest.raises(ValueError, match="certain$"):
-        calibration.fit_temperature(labels, 0.77 - 0.54 * labels)  # 1.47; two guesses cost 1.39.
-    assert calibration.fit_temperature(labels[1:], 0.77 - 0.54 * labels[1:]) == pytest.approx(20, rel=1e-3)  # Of 39.
+        calibration.fit_platt(labels, 0.77 - 0.54 * labels)  # 1.47; two guesses cost 1.39.
+    assert calibration.fit_platt(labels[1:], 0.77 - 0.54 * labels[1:])[0] == pytest.approx(20, rel=1e-3)  # Of 39.
 
 
 def test_answers_that_are_far_too_certain_but_mostly_right_are_not_refused():
@@ -137,7 +142,7 @@ def test_answers_that_are_far_too_certain_but_mostly_right_are_not_refused():
     p_real[16:24] = 1 - p_real[16:24]
     # Loss 3.22 at first. Of a class' 20 answers 16 are right, and Platt's targets are 21/22 and 1/22: a mean of 17/22.
     expected = np.log(1e7 - 1) / np.log(17 / 5)
-    assert calibration.fit_temperature(labels, p_real) == pytest.approx(expected, rel=1e-3)
+    assert calibration.fit_platt(labels, p_real)[0] == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +158,7 @@ def test_answers_that_are_far_too_certain_but_mostly_right_are_not_refused():
 )
 def test_answers_that_tell_nothing_have_no_temperature(p_real, why):
     with pytest.raises(ValueError, match=f"^{why}$"):
-        calibration.fit_temperature(np.tile(LABELS, 5), np.tile(p_real, 5))
+        calibration.fit_platt(np.tile(LABELS, 5), np.tile(p_real, 5))
 
 
 def test_calibration_error_by_hand():
@@ -274,10 +279,10 @@ def test_the_bootstraps_interval_holds_95_of_100():
 
 
 def test_all_figures_of_a_split():
-    figures = metrics.summarize(LABELS, P_REAL, 0.65, {0.01: 0.4}, temperature=2.0)
+    figures = metrics.summarize(LABELS, P_REAL, 0.65, {0.01: 0.4}, temperature=2.0, offset=-0.5)
     assert figures["equal_error_rate"] == 0.25
     assert figures["calibration"]["after"] == metrics.calibration(LABELS, P_REAL)
-    odds = P_REAL / (1 - P_REAL)
+    odds = np.exp(0.5) * P_REAL / (1 - P_REAL)
     assert figures["calibration"]["before"]["brier"] == pytest.approx(np.mean((odds**2 / (1 + odds**2) - LABELS) ** 2))
     assert metrics.summarize(LABELS[1:], P_REAL[1:], 0.65, {})["images"] == {"fake": 3, "real": 4}
     assert figures["roc"]["false_accusation"][-1] == figures["roc"]["fakes_found"][-1] == 1

@@ -5,6 +5,7 @@
     python -m train fit custom --data DIR --out runs/custom
     python -m train tune custom --data DIR --out runs/tune --trials 30
     python -m train evaluate runs/custom --data DIR --split test
+    python -m train calibrate runs/custom --data DIR
     python -m train ensemble runs/custom runs/xception --data DIR --out runs/ensemble
     python -m train learning-curve runs/custom-200 runs/custom --out runs/curve
     python -m train report runs/custom --out report.html
@@ -25,7 +26,7 @@ import_quietly("keras")  # Which imports TensorFlow only where that is its backe
 
 from train import run  # noqa: E402
 from train.arguments import count, rate, seed, status_of, whole  # noqa: E402
-from train.figures import evaluate, learning_curve, predict, report  # noqa: E402
+from train.figures import calibrate, evaluate, learning_curve, predict, report  # noqa: E402
 from train.fitting import ensemble, fit, options, tune  # noqa: E402
 from train.networks import models  # noqa: E402
 from train.photos import cache, data, explore, fetch  # noqa: E402
@@ -50,6 +51,18 @@ def weighted(text: str) -> tuple[Path, float]:
 def add_data(p: argparse.ArgumentParser) -> None:
     """The dataset of a command."""
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
+
+
+def add_valid(p: argparse.ArgumentParser) -> None:
+    """More images than the dataset's to choose on."""
+    p.add_argument(
+        "--valid",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder of more validation images, with fake/, real/ or both; none may be measured too",
+    )
 
 
 def add_data_options(p: argparse.ArgumentParser) -> None:
@@ -184,6 +197,13 @@ def parser() -> argparse.ArgumentParser:
     add_data_options(p)
     p.set_defaults(command=measured(ensemble.ensemble))
 
+    p = commands.add_parser("calibrate", help="make P(real) a probability on people's pictures")
+    p.add_argument("run", type=Path, help="run folder of the network, before its weights are rounded")
+    add_data(p)
+    add_valid(p)
+    add_data_options(p)
+    p.set_defaults(command=calibrate.calibrate)
+
     p = commands.add_parser("evaluate", help="measure trained models")
     p.add_argument("run", type=Path, nargs="+", help="run folders; those without a model are shown as not trained")
     add_data(p)
@@ -196,14 +216,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=DIR",
         help="folder of another source to measure, with fake/, real/ or both",
     )
-    p.add_argument(
-        "--valid",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="folder of more images to choose the threshold on, with fake/, real/ or both; none may be measured too",
-    )
+    add_valid(p)
     p.add_argument("--as-is", action="store_true", help="judge the images as they are, without looking for faces")
     p.add_argument(
         "--robustness",

@@ -63,12 +63,12 @@ def confusion(figures: dict, split: str, folder: Path) -> None:
 
 
 def reliability(calibration: dict, split: str, folder: Path) -> None:
-    """Share of real photos over P(real), before and after temperature scaling."""
+    """Share of real photos over P(real), before and after calibration."""
     figure, axis = plt.subplots(figsize=(5, 5), layout="constrained")
     axis.plot([0, 1], [0, 1], color="grey", linestyle=":")
     for key in ("before", "after"):
         bins = calibration[key]["bins"]
-        label = f"{key} temperature (ECE {calibration[key]['ece']:.3f})"
+        label = f"{key} calibration (ECE {calibration[key]['ece']:.3f})"
         axis.plot([b["confidence"] for b in bins], [b["accuracy"] for b in bins], marker="o", label=label)
     axis.set(title=split, xlabel="P(real)", ylabel="share of real photos", xlim=(0, 1), ylim=(0, 1))
     axis.legend()

@@ -259,7 +259,7 @@ def figures(info: dict) -> str:
             f"\nThe threshold, P(real) {info['threshold']:.3f}, was chosen on the validation split, so that split's "
             "figures flatter the model a little."
         )
-    calibrated = "\nP(real) is calibrated by temperature scaling, inside the model." if "temperature" in info else ""
+    calibrated = "\nP(real) is calibrated by Platt scaling, inside the model." if "temperature" in info else ""
     return f"""## Figures
 
 Of the images named above and no others: they are not figures of the full 140,000-image set unless that is the set

@@ -32,7 +32,7 @@ def describe(facts: dict, precision: str, folder: Path, model: keras.Model) -> d
         output of rank 4 too, see `export.evidence`), parameters (how many numbers P(real) takes), layers (of those that
         P(real) takes, see `describe_layers`), words (verdicts for people), scope (said beside each),
         input (what the graph does to raw pixels, and which files a reader accepts), threshold, unsure
-        (the band of P(real) around it), temperature (part of the graph already), metrics of each evaluated
+        (the band of P(real) around it), temperature and offset (part of the graph already), metrics of each evaluated
         split, extra and robustness where they were measured, provenance, files {name: sha256}.
     """
     config = facts["provenance"]
@@ -59,6 +59,7 @@ def describe(facts: dict, precision: str, folder: Path, model: keras.Model) -> d
         "threshold": facts["threshold"],
         "unsure": facts["unsure"],
         "temperature": facts["temperature"],
+        "offset": facts["offset"],
         "precision": precision,
         "metrics": facts["splits"],
         **{key: facts[key] for key in ("extra", "robustness") if key in facts},

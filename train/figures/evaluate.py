@@ -116,21 +116,22 @@ def measure(
     _, threshold = metrics.equal_error(of_views, p_real)
     low, high = metrics.unsure_band(of_views, p_real, threshold)
     points = metrics.choose_points(of_views, p_real)
-    temperature = run.read_json(out, run.CONFIG).get("temperature", 1.0)
+    config = run.read_json(out, run.CONFIG)
+    platt = {"temperature": config.get("temperature", 1.0), "offset": config.get("offset", 0.0)}
     chosen_on = data.fingerprint(choice)["sha256"] + (" as is" if as_is else "")
     seen_as = "" if as_is else f", each as it is and in {len(changed) // len(choice)} conditions"
     figures = kept_figures(out, chosen_on) | {
         "threshold": threshold,
         "threshold_from": f"equal error rate on {len(choice)} validation images{seen_as}",
         "chosen_on": chosen_on,
-        "temperature": temperature,
         "unsure": {"low": low, "high": high}
         | metrics.outside_band(labels[splits[-1]], scores[splits[-1]], low, high)
         | {"measured_on": splits[-1]},
+        **platt,
     }
     figures["splits"] = figures.get("splits", {}) | {
         split: {"dataset": identity(of_splits[split], name), "chain": chains[split]}
-        | metrics.summarize(labels[split], scores[split], threshold, points, temperature)
+        | metrics.summarize(labels[split], scores[split], threshold, points, **platt)
         for split in splits
     }
     figures["operating_points"] = {str(rate): point for rate, point in points.items()}
@@ -234,7 +235,9 @@ def measure_source(
             result["not_wrong"][class_name] = float((of_class >= low if label else of_class < high).mean())
     if len(result["images"]) == len(CLASS_NAMES):
         points = {float(rate): threshold for rate, threshold in figures["operating_points"].items()}
-        result["all"] = metrics.summarize(labels, p_real, figures["threshold"], points, figures["temperature"])
+        result["all"] = metrics.summarize(
+            labels, p_real, figures["threshold"], points, figures["temperature"], figures["offset"]
+        )
     return result
 
 

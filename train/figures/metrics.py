@@ -73,9 +73,10 @@ def at_threshold(labels: np.ndarray, p_real: np.ndarray, threshold: float) -> di
     }
 
 
-def rescale(p_real: np.ndarray, factor: float) -> np.ndarray:
-    """Multiply the logits of probabilities: ``factor`` 1 / T applies a temperature T, and T takes it away."""
-    return expit(factor * logit(np.clip(p_real, 1e-7, 1 - 1e-7)))
+def rescale(p_real: np.ndarray, factor: float, offset: float) -> np.ndarray:
+    """Probabilities whose logits are ``factor * logit + offset``: 1 / T and an offset calibrate, T and -T * offset
+    take that away."""
+    return expit(factor * logit(np.clip(p_real, 1e-7, 1 - 1e-7)) + offset)
 
 
 def calibration(labels: np.ndarray, p_real: np.ndarray, bins: int = 10) -> dict:
@@ -205,13 +206,18 @@ def _resampled_auc(labels: np.ndarray, p_real: np.ndarray, times: np.ndarray) ->
 
 
 def summarize(
-    labels: np.ndarray, p_real: np.ndarray, threshold: float, points: dict[float, float], temperature: float = 1.0
+    labels: np.ndarray,
+    p_real: np.ndarray,
+    threshold: float,
+    points: dict[float, float],
+    temperature: float = 1.0,
+    offset: float = 0.0,
 ) -> dict:
     """All figures of one split: threshold-free ones, then those at 0.5, at the given threshold and operating points.
 
     ``average_precision`` takes fake as the positive class, since fakes are what a detector looks for.
-    ``points`` is from `choose_points`; ``temperature`` is the one that ``p_real`` has been through, for the
-    calibration before it.
+    ``points`` is from `choose_points`; ``temperature`` and ``offset`` are those that ``p_real`` has been through, for
+    the calibration before them.
     """
     accused, found, _ = roc_curve(labels == FAKE, 1 - p_real)
     return {
@@ -223,7 +229,7 @@ def summarize(
         "at_threshold": at_threshold(labels, p_real, threshold),
         "operating_points": operating_points(labels, p_real, points),
         "calibration": {
-            "before": calibration(labels, rescale(p_real, temperature)),
+            "before": calibration(labels, rescale(p_real, temperature, -temperature * offset)),
             "after": calibration(labels, p_real),
         },
         "roc": {"false_accusation": accused.tolist(), "fakes_found": found.tolist()},

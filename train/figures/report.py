@@ -188,7 +188,8 @@ def one_run(folder: Path, figures: dict) -> list[Markup]:
         html.text(
             f"Called real from P(real) {figures['threshold']:.3f} on ({figures['threshold_from']}). Unsure from "
             f"{unsure['low']:.3f} to {unsure['high']:.3f}: {unsure['coverage']:.0%} of the {unsure['measured_on']} "
-            f"images lie outside{right}. Temperature {figures['temperature']:.2f}."
+            f"images lie outside{right}. Calibrated by a temperature of {figures['temperature']:.2f} "
+            f"and an offset of {figures['offset']:.2f}."
         ),
     ]
     for split in (name for name in SPLIT_TITLES if name in figures["splits"]):

@@ -15,7 +15,7 @@ from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
 from train import run
-from train.fitting.calibration import fit_temperature
+from train.fitting.calibration import fit_platt
 from train.networks import inference, models
 from train.photos import data, leaks
 
@@ -25,7 +25,7 @@ def ensemble(args: argparse.Namespace) -> list[data.Photo]:
 
     With --mirror, each member answers to a photo with the mean over the photo and its mirror image.
 
-    The stacked weights (Wolpert, "Stacked generalization", 1992) and the temperature are fitted on validation.
+    The stacked weights (Wolpert, "Stacked generalization", 1992) and the calibration are fitted on validation.
 
     Returns:
         The photos of validation and, if there is one, of the test split, for `evaluate.measure`.
@@ -55,10 +55,10 @@ def ensemble(args: argparse.Namespace) -> list[data.Photo]:
         else:
             model = models.ensemble(members)
         try:
-            temperature = fit_temperature(labels, inference.p_real(model, validation))
+            temperature, offset = fit_platt(labels, inference.p_real(model, validation))
         except ValueError as error:
             raise run.RunError(f"The joined network can't be calibrated on validation: {error}.") from None
-        models.scale_logit(model, 1 / temperature)
+        models.rescale_logit(model, 1 / temperature, offset)
 
         config = {
             "model": "ensemble",
@@ -67,6 +67,7 @@ def ensemble(args: argparse.Namespace) -> list[data.Photo]:
             "members": [run.read_json(member, run.CONFIG) for member in args.run],
             "dataset": {"names": [args.data.resolve().name]} | data.fingerprint(photos),
             "temperature": temperature,
+            "offset": offset,
             "versions": run.versions(),
         }
         leaks.keep(folder, [], args.run)

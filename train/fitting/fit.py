@@ -20,7 +20,7 @@ import numpy as np
 from train import run
 from train.chain.read import read_photo
 from train.fitting import backend, lessons, processes, start
-from train.fitting.calibration import fit_temperature
+from train.fitting.calibration import fit_platt
 from train.fitting.epochs import DIVERGED, train_epochs
 from train.fitting.options import Options, check_crop, check_options, options_of
 from train.networks import features, inference, models
@@ -32,7 +32,7 @@ SAME = ("model", "backbone", "teacher", "dataset")  # What a resumed training mu
 def fit(args: argparse.Namespace) -> list[data.Photo] | None:
     """Train ``args.model`` on ``args.data`` and leave a run folder at ``args.out``.
 
-    The best epoch (`epochs.best_epoch`) becomes the run's model; its temperature is fitted on validation and becomes
+    The best epoch (`epochs.best_epoch`) becomes the run's model; its calibration is fitted on validation and becomes
     part of the graph. Of a network with a frozen backbone, the head alone is trained, on features computed once; with
     ``args.unfreeze``, the backbone's last layers are then trained on with it.
 
@@ -103,9 +103,9 @@ def fitted(args: argparse.Namespace, options: Options, share: feed.Share) -> lis
     if share.index:
         return None
 
-    temperature = calibrate(model, validation, read, options)
+    temperature, offset = calibrate(model, validation, read, options)
     run.save_model(model, args.out / run.MODEL)
-    run.write_json(args.out / run.CONFIG, config | {"temperature": temperature})
+    run.write_json(args.out / run.CONFIG, config | {"temperature": temperature, "offset": offset})
     return [photo for photo in photos if photo.split != "train"]
 
 
@@ -222,11 +222,11 @@ def unfreeze(model: keras.Model, count: int) -> None:
 
 def calibrate(
     model: keras.Model, validation: list[data.Photo], read: Callable[[str], np.ndarray], options: Options
-) -> float:
-    """Fit a temperature on validation, make it part of ``model``'s last layer, and return it.
+) -> tuple[float, float]:
+    """Fit a temperature and an offset on validation, make them part of ``model``'s last layer, and return them.
 
     Raises:
-        run.RunError: the answers tell nothing, so that no temperature makes them probabilities.
+        run.RunError: the answers tell nothing, so that nothing makes them probabilities.
     """
     # On untouched files alone, a network is surer than it may be elsewhere.
     seed = (options.seed, 0) if options.degrade else None
@@ -235,8 +235,8 @@ def calibrate(
     answered = [(labels[:, 0], model.predict_on_batch(pixels)[:, 0]) for pixels, labels in shown]
     labels, p_real = map(np.concatenate, zip(*answered))
     try:
-        temperature = fit_temperature(labels, p_real.astype(float))
+        temperature, offset = fit_platt(labels, p_real.astype(float))
     except ValueError as error:
         raise run.RunError(f"The training diverged: {error}. {DIVERGED}") from error
-    models.scale_logit(model, 1 / temperature)
-    return temperature
+    models.rescale_logit(model, 1 / temperature, offset)
+    return temperature, offset

@@ -293,10 +293,11 @@ def in_precision(model: keras.Model, precision: str) -> keras.Model:
     return copy
 
 
-def scale_logit(model: keras.Model, factor: float) -> None:
-    """Multiply the network's last logit in place: how a temperature (factor 1 / T) becomes part of the graph."""
+def rescale_logit(model: keras.Model, factor: float, offset: float) -> None:
+    """Make the network's last logit ``factor * logit + offset``, in place: how its calibration becomes part of it."""
     dense = part(model, HEAD, BODY).get_layer(P_REAL)
-    dense.set_weights([weights * factor for weights in dense.get_weights()])
+    kernel, bias = dense.get_weights()
+    dense.set_weights([kernel * factor, bias * factor + offset])
 
 
 def mirrored(member: keras.Model) -> keras.Model:

@@ -1,0 +1,62 @@
+"""Make P(real) of a trained network a probability on the pictures that people have.
+
+    python -m train calibrate runs/residual --data DIR --valid DIR
+
+`fit` calibrates on validation images that it degrades by itself. This judges them, and those of other sources, as
+people's photos are judged and in the conditions that `evaluate` chooses the threshold on; then 0.9 means that nine of
+ten such pictures are real, and the threshold lies near 0.5. It comes before `python -m export quantize`.
+"""
+
+import argparse
+
+import numpy as np
+
+from train import run
+from train.figures import evaluate, metrics, scoring
+from train.figures.conditions import as_it_is
+from train.fitting.calibration import fit_platt
+from train.networks import models
+from train.photos import data, leaks
+
+
+def calibrate(args: argparse.Namespace) -> None:
+    """Fit temperature and offset, make them part of the run's network, and print what became of its answers.
+
+    Figures that were measured before are deleted: they are those of other answers.
+
+    Raises:
+        data.DataError: the dataset or another source can't be used.
+        run.RunError: the run holds no finished network, its weights are rounded, or its answers tell nothing.
+    """
+    model = run.load_model(args.run)
+    config = run.read_config(args.run)
+    if "weights" in config:
+        raise run.RunError(f"{args.run} is {config['weights']}; calibrate the run that it was made from.")
+    photos = data.load_checked(
+        args.data, ("valid",), allow_duplicates=args.allow_duplicates, optional=("test",), split_seed=args.split_seed
+    )
+    choice = [photo for photo in photos if photo.split == "valid"]
+    choice += [photo for folder in args.valid for photo in data.check_source(folder)]
+    leaks.check(args.run, choice, args.allow_duplicates)
+    views = [*((photo, as_it_is) for photo in choice), *scoring.in_conditions(choice)]
+    labels = data.labels_of([photo for photo, _ in views])[:, 0].astype(int)
+    before = np.array([one.p_real for one in evaluate.through_chain(model, views)])
+    try:
+        temperature, offset = fit_platt(labels, before)
+    except ValueError as error:
+        raise run.RunError(f"{args.run} can't be calibrated: {error}.") from None
+
+    models.rescale_logit(model, 1 / temperature, offset)
+    (args.run / run.METRICS).unlink(missing_ok=True)
+    run.save_model(model, args.run / run.MODEL)
+    combined = {
+        "temperature": config.get("temperature", 1.0) * temperature,
+        "offset": config.get("offset", 0.0) / temperature + offset,
+    }
+    run.write_json(args.run / run.CONFIG, config | combined)
+    after = metrics.rescale(before, 1 / temperature, offset)
+    errors = [metrics.calibration(labels, p_real)["ece"] for p_real in (before, after)]
+    _, threshold = metrics.equal_error(labels, after)
+    platt = f"temperature {combined['temperature']:.3f}, offset {combined['offset']:.3f}"
+    error = f"calibration error {errors[0]:.3f} -> {errors[1]:.3f}, equal errors at {threshold:.3f}"
+    print(f"{len(views)} views of {len(choice)} images: {platt}; {error}")
