@@ -57,6 +57,8 @@ def calibrate(args: argparse.Namespace) -> None:
     after = metrics.rescale(before, 1 / temperature, offset)
     errors = [metrics.calibration(labels, p_real)["ece"] for p_real in (before, after)]
     _, threshold = metrics.equal_error(labels, after)
-    platt = f"temperature {combined['temperature']:.3f}, offset {combined['offset']:.3f}"
-    error = f"calibration error {errors[0]:.3f} -> {errors[1]:.3f}, equal errors at {threshold:.3f}"
-    print(f"{len(views)} views of {len(choice)} images: {platt}; {error}")
+    print(
+        f"{len(views)} views of {len(choice)} images: temperature {combined['temperature']:.3f}, "
+        f"offset {combined['offset']:.3f}; calibration error {errors[0]:.3f} -> {errors[1]:.3f}, "
+        f"equal errors at {threshold:.3f}"
+    )
