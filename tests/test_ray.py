@@ -98,7 +98,7 @@ def test_names_and_sentences_of_a_store(tmp_path):
     start = f"file://{tmp_path}/".encode()
     assert names == [start + b"b/two.JPG", start + b"large.png", start + b"one.png"]
     assert parts.fetched(store, tmp_path, names[0]) == b"content"
-    assert str(parts.fetched(store, tmp_path, names[1])).startswith("The file has 25.0 MB; ")
+    assert str(parts.fetched(store, tmp_path, names[1])).startswith("The file has 25.1 MB; ")
     [missing] = predict_ray.files_of(f"file://{tmp_path}/none.png")[1]
     assert str(parts.fetched(store, tmp_path, missing)) == "There is no such file."
 

@@ -343,7 +343,7 @@ def test_files_up_to_the_stated_size_are_judged_and_larger_ones_refused(url):
     assert judge_as_is(url, largest) == judge_as_is(url, PHOTO)
     event, answer = call(url, "predict", upload(url, "large.jpg", largest + b"1"))
     assert event == "error"
-    assert answer["error"] == "The file has 25.0 MB; choose one of at most 25 MB."
+    assert answer["error"] == "The file has 25.1 MB; choose one of at most 25 MB."
 
 
 def test_a_huge_upload_is_refused_unread(url):

@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '2f73016df79e';
+self.VERSION = '0f444ff0a81b';
 self.FILES = {
   "app.js": {
     "bytes": 11750,
@@ -157,8 +157,8 @@ self.FILES = {
     "sha256": "ceac067a0e1b6101fcecd47832e595ea18e831a862f920449e40d2d156839476"
   },
   "photo.js": {
-    "bytes": 14966,
-    "sha256": "ff3e3680f6f7766579d33faf5dfbe7914184da838facbb5a6b109caee3a13fe2"
+    "bytes": 14982,
+    "sha256": "167684ffab24ec5e4598b642f9ef9d9a861863efe0395ac5e8f1bc3fbca3c7ff"
   },
   "png.js": {
     "bytes": 8947,

@@ -210,7 +210,7 @@ export const UNTOUCHED = {
 export async function decode(file, input) {
   if (file.size > input.max_bytes) {
     throw new Error(
-      `The file has ${(file.size / 1e6).toFixed(1)} MB; choose one of at most ${input.max_bytes / 1e6} MB.`,
+      `The file has ${(Math.ceil(file.size / 1e5) / 10).toFixed(1)} MB; choose one of at most ${input.max_bytes / 1e6} MB.`,
     );
   }
   const bytes = new Uint8Array(await file.arrayBuffer());

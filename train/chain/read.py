@@ -6,6 +6,7 @@ where no browser looks changes nothing, and both refuse the same files.
 """
 
 import io
+import math
 import re
 import stat
 import struct
@@ -90,7 +91,8 @@ def check_bytes(count: int) -> None:
         PhotoError: it has more than MAX_BYTES.
     """
     if count > MAX_BYTES:
-        raise PhotoError(f"The file has {count / 1e6:.1f} MB; choose one of at most {MAX_BYTES // 1_000_000} MB.")
+        size = math.ceil(count / 1e5) / 10  # Upwards, so that it is more than what it is to be.
+        raise PhotoError(f"The file has {size:.1f} MB; choose one of at most {MAX_BYTES // 1_000_000} MB.")
 
 
 def read_file(path: str | Path) -> bytes:
