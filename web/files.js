@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '0f444ff0a81b';
+self.VERSION = 'c8573bb53133';
 self.FILES = {
   "app.js": {
     "bytes": 11750,
@@ -114,39 +114,39 @@ self.FILES = {
     "sha256": "542758ca5f599cc7935d540c5c3308f977e291bf4b63e893c55a563ffb516814"
   },
   "models/residual/detector.json": {
-    "bytes": 49474,
-    "sha256": "1d1bf5235f5c4cbfffe5935efd76679a9a613659192f50d30ddbca678789e021",
+    "bytes": 65216,
+    "sha256": "d30644a6915b788704924716a15a89ac04eda1567e64e7277066c6768c618ce8",
     "later": true
   },
   "models/residual/group1-shard1of1.bin": {
     "bytes": 1041692,
-    "sha256": "4cbd7ec55ba57029749ab8d68b251df376b79c53036585550dee0d3e0b976f45",
+    "sha256": "05c4a3588565032e19620c4aef225ca5a688b4ea6277309a98678fbcbae72490",
     "later": true
   },
   "models/residual/model.json": {
-    "bytes": 50457,
-    "sha256": "c7b64c273bb46ed078d9ee98b866aec32e18283a022102085dd8d77319d941bf",
+    "bytes": 50456,
+    "sha256": "89c5a559a9615024b0e601a7fe7dfa81403863733acc5f4ee756256ad7052971",
     "later": true
   },
   "models/xception_tuned/detector.json": {
-    "bytes": 64019,
-    "sha256": "3f9b38a00bbd451727a785f47205ffb9112e73f352e658e9c6a52f19dc5414c4"
+    "bytes": 63966,
+    "sha256": "b0b052b3e8ec10eed02d0e98eec17bdd3beb2ca4c2236edb210b7f0b94a95bea"
   },
   "models/xception_tuned/group1-shard1of2.bin": {
     "bytes": 4194304,
-    "sha256": "fdfd2b99f621ae48a8f0dd461c22caa9291d18a865a78710ad0f56c880a7265f"
+    "sha256": "aa5bc8dd144ee32a98de67260261e00f413460ea96fe446b7ef26ee482debf31"
   },
   "models/xception_tuned/group1-shard2of2.bin": {
     "bytes": 2115196,
-    "sha256": "10944e5c6079b17d07225e4ac83dec9a648e207f788b67b4656618d2b8aced0a"
+    "sha256": "f42909f603498bb3f0f5fbf3aec2e7ad19c9dfe4b151563aa81f1bb5356b3ae7"
   },
   "models/xception_tuned/model.json": {
     "bytes": 85786,
-    "sha256": "e3dd3dee4b213431b6933f540e299eb65c5db97afa12e21c8725628faad7f4f7"
+    "sha256": "cbdbbf93cc01afac417ec0662c40ed308c94c2a6227e91dad5e35080e0fc739d"
   },
   "models.json": {
-    "bytes": 236,
-    "sha256": "94a1a3a5d97a01e5b2de8b76257e6c7dbf9558220496d5a3626bcd30c7ee001a"
+    "bytes": 234,
+    "sha256": "fbd8b97026b2ddbbed9bd922ad61db71ac743b288a585deefae27b9b9e87d552"
   },
   "offline.js": {
     "bytes": 2722,
