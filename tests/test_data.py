@@ -66,7 +66,9 @@ def test_one_image_in_both_classes_is_refused(tmp_path):
 
 def test_what_is_missing_is_named(tmp_path):
     root = write_dataset(tmp_path / "set", {"train": 1})
-    with pytest.raises(data.DataError, match="set: no split valid, test; there is train.$"):
+    with pytest.raises(
+        data.DataError, match="set: no split valid, test; there is train. Add what is missing, or pass "
+    ):
         data.load_checked(root, ("train", "valid", "test"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(data.DataError, match="empty: no images in fake or real folders.$"):

@@ -37,9 +37,9 @@ def random_network(name: str) -> keras.Model:
             variable.assign(random.uniform(0.5, 1.5, variable.shape))
         elif variable.name in ("bias", "beta", "moving_mean"):
             variable.assign(random.normal(0, 0.1, variable.shape))
-    models.scale_logit(model, 1 / logit(model.predict(PIXELS, verbose=0)[0, 0].astype(float)))
+    models.rescale_logit(model, 1 / logit(model.predict(PIXELS, verbose=0)[0, 0].astype(float)), 0.0)
     if grad_cam(model, PIXELS)[0].max() == 0:
-        models.scale_logit(model, -1)
+        models.rescale_logit(model, -1, 0.0)
     return model
 
 

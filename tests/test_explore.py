@@ -174,7 +174,7 @@ def test_a_folder_without_any_readable_picture(tmp_path, capsys):
     (tmp_path / "set/train/real").mkdir(parents=True)
     arguments = ["explore", "--data", str(tmp_path / "set"), "--out", str(tmp_path)]
     assert __main__.main(arguments) == 2
-    assert "set: no .jfif, .jpeg, .jpg, .png, .webp files in its class folders." in capsys.readouterr().err
+    assert "set: no .avif, .gif, .jfif, .jpeg, .jpg, .png, .webp files in its class folders." in capsys.readouterr().err
     (tmp_path / "set/train/real/a.jpg").write_bytes(b"")
     assert __main__.main(arguments) == 0
     assert run.read_json(tmp_path, "explore.json")["shown"] == {"split": None, "images": {}}

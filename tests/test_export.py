@@ -380,17 +380,18 @@ def test_vendored_copies_are_their_sources():
         assert json.loads((folder / vendor.PACKAGES).read_text()) == vendor.packages(folder)
 
 
-def test_the_avif_decoder_is_its_source_without_dynamic_code():
-    source = vendor.AVIF_DECODER.read_text()
-    copy = ROOT / "web/vendor/icodec" / vendor.AVIF_DECODER.name
-    assert copy.read_text() == vendor.without_dynamic_code(source), "python -m export vendor"
-    with pytest.raises(ValueError, match="not the one that AVIF_DECODER_CHANGES is for"):
-        vendor.without_dynamic_code(source.replace("newFunc(Function,", "newFunc( Function,", 1))
+@pytest.mark.parametrize("name", vendor.DECODERS)
+def test_a_decoder_is_its_source_without_dynamic_code(name):
+    source = (vendor.NODE / "icodec/dist" / name).read_text()
+    copy = ROOT / "web/vendor/icodec" / name
+    assert copy.read_text() == vendor.without_dynamic_code(name, source), "python -m export vendor"
+    with pytest.raises(ValueError, match="not the one that DECODER_CHANGES is for"):
+        vendor.without_dynamic_code(name, source.replace("newFunc(Function,", "newFunc( Function,", 1))
 
 
 def test_no_vendored_script_makes_code_from_text():
     scripts = sorted((ROOT / "web/vendor").rglob("*.js"))
-    assert {"avif-dec.js", "index.js", "tf-core.es2017.min.js"} <= {path.name for path in scripts}
+    assert {"avif-dec.js", "webp-dec.js", "index.js", "tf-core.es2017.min.js"} <= {path.name for path in scripts}
     dynamic = re.compile(r"\bnew\s+Function\b|\bFunction\s*[(,]|\beval\s*\(|return Function\b")
     assert {path.name: found for path in scripts if (found := dynamic.findall(path.read_text()))} == {}
 
@@ -440,7 +441,7 @@ def test_verify_accepts_the_copy_and_names_what_differs(quantized, tmp_path):
     assert "2 files: largest |difference in P(real)|" in accepted.stdout
 
     changed = run.load_model(quantized)
-    models.scale_logit(changed, -5)
+    models.rescale_logit(changed, -5, 0.0)
     (tmp_path / "changed").mkdir()
     run.save_model(changed, tmp_path / "changed/model.keras")
     refused = in_own_process("verify", tmp_path / "m", tmp_path / "changed", *arguments)

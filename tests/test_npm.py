@@ -60,7 +60,9 @@ def test_the_package_holds_the_module_and_not_the_page():
     [packed] = json.loads(npm("pack", "--json", "--dry-run", cwd=WEB))
     names = {file["path"] for file in packed["files"]}
     assert {"detector.js", "detector.d.ts", "worker.js", "models.json", "README.md", "vendor/faces.json"} <= names
-    assert {f"vendor/icodec/{name}" for name in ("avif-dec.js", "avif-dec.wasm", "LICENSE")} <= names
+    assert {
+        f"vendor/icodec/{name}" for name in ("avif-dec.js", "avif-dec.wasm", "webp-dec.js", "webp-dec.wasm", "LICENSE")
+    } <= names
     assert not names & {"app.js", "index.html", "sw.js", "files.js"}
     code = "".join(path.read_text() for path in WEB.glob("*.js") if path.name in names)
     imported = {*re.findall(r"['/]([a-z]+\.js)'", code)}

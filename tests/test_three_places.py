@@ -6,8 +6,8 @@ part of its test split is compared too.
 Pixels judged as they are give the same P(real) to some 1e-6. A cut face's differ by thousandths between `predict` and
 the page, by as much in all browsers: LiteRT and TensorFlow.js add in another order, so that the points of the face
 search differ by 1e-5 pixels; of the view that is cut out there for a closer look, a few values are then rounded to the
-other side, and the points that are found in that view differ by 0.001 to 0.03 pixels of the photo. Browsers differ from
-each other only in transparent WebP (see test_agreement.py).
+other side, and the points that are found in that view differ by 0.001 to 0.03 pixels of the photo. Browsers do
+not differ from each other in their pixels (see test_agreement.py).
 """
 
 import json

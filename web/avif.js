@@ -1,12 +1,9 @@
 /** AVIF files, decoded by libavif, as in Python, but turned and laid on white here: browsers differ in their pixels. */
-import { DAMAGED, ascii, putOnWhite, whiteImage } from './bytes.js';
-import { outOfMemory } from './photo.js';
+import { DAMAGED, ascii } from './bytes.js';
+import { decoderOf } from './icodec.js';
 import createDecoder from './vendor/icodec/avif-dec.js';
 
-const response = await fetch(new URL('vendor/icodec/avif-dec.wasm', import.meta.url));
-const wasm = await WebAssembly.compile(await response.arrayBuffer());
-
-const instantiateWasm = (imports, done) => done(new WebAssembly.Instance(wasm, imports));
+const decoded = await decoderOf(createDecoder, new URL('vendor/icodec/avif-dec.wasm', import.meta.url));
 
 /**
  * Look through the boxes of an AVIF (ISO/IEC 23008-12) for its largest size and for how it is turned.
@@ -42,29 +39,5 @@ export function avif(bytes) {
   const turns = { undefined: [1, 8, 3, 6], 0: [4, 5, 2, 7], 1: [2, 7, 4, 5] };
   const axis = property('imir');
   const orientation = turns[axis === undefined ? axis : axis & 1][(property('irot') ?? 0) & 3];
-  const decode = async () => {
-    // Another one for each picture: its memory never shrinks, and a damaged file may break it.
-    const decoder = await createDecoder({ instantiateWasm });
-    let image;
-    try {
-      image = decoder.decode(still);
-    } catch (error) {
-      image = error.message;
-    }
-    if (typeof image === 'string') throw outOfMemory(new Error(image)) ?? new Error(DAMAGED);
-    if (image.width !== size.width || image.height !== size.height) throw new Error(DAMAGED);
-    return image;
-  };
-  return { ...size, decode, orientation };
+  return { ...size, decode: () => decoded(still, size), orientation };
 }
-
-/** What the decoder calls with its RGBA, of two bytes a sample where the file has more than 8 bits. */
-self._icodec_ImageData = (bytes, width, height, depth) => {
-  const wide = depth > 8 && new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
-  const samples = wide ? Uint8Array.from(wide, (value) => Math.round((value * 255) / (2 ** depth - 1))) : bytes;
-  const image = whiteImage(width, height);
-  for (let at = 0; at < samples.length; at += 4) {
-    putOnWhite(image.data, at, samples[at], samples[at + 1], samples[at + 2], samples[at + 3]);
-  }
-  return image;
-};

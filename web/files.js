@@ -1,13 +1,13 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = 'c8573bb53133';
+self.VERSION = 'da4ed3f738ba';
 self.FILES = {
   "app.js": {
     "bytes": 11750,
     "sha256": "619c43aaa20ffc1dec45f08677d27542c929282a3a676a5ff22e8511aeee0163"
   },
   "avif.js": {
-    "bytes": 3400,
-    "sha256": "3488a92d776814c01dba8ba5202ceaf53efb8526fb91b55d66235da54edf8b66"
+    "bytes": 2155,
+    "sha256": "220969c8fa20d5f79168fd04fefb6a5657e83000d8d43887fea2c0d09f943e96"
   },
   "backends.js": {
     "bytes": 6728,
@@ -81,6 +81,10 @@ self.FILES = {
     "bytes": 4290,
     "sha256": "9ac578e90de0c3b0e53ee34ec1e6c28cecb3a155367c69a83d4f07df1cc29e55"
   },
+  "icodec.js": {
+    "bytes": 1927,
+    "sha256": "e96620b432f6b7179a6994732ca73cf632704e7bcbdb3646d86cd32b3f398c19"
+  },
   "icon.svg": {
     "bytes": 427,
     "sha256": "9448b968950e647224aff0c61eec73e9e6668ebc3e09db9874cf58cda1168e13"
@@ -153,12 +157,12 @@ self.FILES = {
     "sha256": "d12cab6eda10b4436b66ed3b25eb1267c52ea3d64bc5f6bf15da320d3ec0410b"
   },
   "package.json": {
-    "bytes": 663,
-    "sha256": "ceac067a0e1b6101fcecd47832e595ea18e831a862f920449e40d2d156839476"
+    "bytes": 701,
+    "sha256": "4798ca882321b401cfd7f9b596d380243ad167e8767746cb462403a5ac08c59c"
   },
   "photo.js": {
-    "bytes": 14982,
-    "sha256": "167684ffab24ec5e4598b642f9ef9d9a861863efe0395ac5e8f1bc3fbca3c7ff"
+    "bytes": 15393,
+    "sha256": "41a5ea62e80d28d66ccef376c632a330e449d2844a69982523f7285cae607722"
   },
   "png.js": {
     "bytes": 8947,
@@ -209,8 +213,16 @@ self.FILES = {
     "sha256": "3c2f7bd5e0643525cf8e266f60b0c37c3e69d38801ac79627021d1e1c98f6f50"
   },
   "vendor/icodec/packages.json": {
-    "bytes": 555,
-    "sha256": "f30d91d047a9175a47209c16c2169ad50444996dc81a09bab28136f13fa9c45e"
+    "bytes": 690,
+    "sha256": "fc013ca9573414087bd6053e3321cc5c006a32fca6157e0894f85b29adbaffad"
+  },
+  "vendor/icodec/webp-dec.js": {
+    "bytes": 30288,
+    "sha256": "a21751626afbd00ac4c5bff23a705065132cb1439a6b457d827f8d73e14fa7e9"
+  },
+  "vendor/icodec/webp-dec.wasm": {
+    "bytes": 306852,
+    "sha256": "985b61c011d005ecc96355ecf9c489095c4aa9476eef6c3d1313f9e912cc0b85"
   },
   "vendor/packages.json": {
     "bytes": 944,
@@ -246,6 +258,10 @@ self.FILES = {
     "bytes": 311123,
     "sha256": "70a5d516060464e5269f01c74bac1772d6b8ab6cb612acf16b5cdaf61f78d892",
     "later": true
+  },
+  "webp-alpha.js": {
+    "bytes": 316,
+    "sha256": "f5a0e816bd9e2c9f305c7a54fd2aa60fe889b2be960c587b683fff9f6709f004"
   },
   "worker.js": {
     "bytes": 4552,

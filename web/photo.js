@@ -1,8 +1,8 @@
 /**
  * From a file to upright RGB pixels, as the project's Python reader (train/chain/read.py) reads it.
  *
- * Both take a file apart themselves and give a decoder only what makes its pixels. PNG, GIF and AVIF are decoded here, to
- * the same pixels in every browser; JPEG and WebP by the browser, and read back from a canvas.
+ * Both take a file apart themselves and give a decoder only what makes its pixels. PNG, GIF, AVIF
+ * and transparent WebP are decoded here; JPEG and other WebP by the browser, and read back from a canvas.
  *
  * Every function throws an Error whose message is one sentence for the person who chose the file.
  *
@@ -128,6 +128,7 @@ function webp(bytes) {
   const uint24 = (at) => view.getUint16(at, true) + (bytes[at + 2] << 16);
   const kept = [];
   let size;
+  let isTransparent = false;
   for (let at = 12, start; at + 8 <= Math.min(end, bytes.length); ) {
     const kind = ascii(bytes, at, 4);
     const length = view.getUint32(at + 4, true);
@@ -141,10 +142,12 @@ function webp(bytes) {
       }
       if (kind === 'VP8X') {
         size = { width: uint24(body + 4) + 1, height: uint24(body + 7) + 1 };
+        isTransparent = (bytes[body] & 0x12) === 0x10; // And no animation.
         chunk = chunk.slice();
         chunk[8] &= ~0x2c; // No profile, EXIF or XMP follows.
       } else if (kind === 'VP8L') {
         const packed = view.getUint32(body + 1, true);
+        isTransparent = (packed & 0x10000000) !== 0;
         size = { width: (packed & 0x3fff) + 1, height: ((packed >> 14) & 0x3fff) + 1 };
       } else {
         size = { width: view.getUint16(body + 6, true) & 0x3fff, height: view.getUint16(body + 8, true) & 0x3fff };
@@ -153,28 +156,28 @@ function webp(bytes) {
     kept.push(chunk);
   }
   if (!size) throw new Error(DAMAGED);
-  const decode = () => {
+  const decode = async () => {
     if (end > bytes.length) throw new Error(DAMAGED);
     const head = bytes.slice(0, 12);
     new DataView(head.buffer).setUint32(4, 4 + kept.reduce((sum, { length }) => sum + length, 0), true);
-    return browserDecoded([head, ...kept], 'image/webp', size);
+    if (!isTransparent) return browserDecoded([head, ...kept], 'image/webp', size);
+    const { decode: decoded } = await fetched(import('./webp-alpha.js'));
+    return decoded(new Uint8Array(await new Blob([head, ...kept]).arrayBuffer()), size);
   };
   return { ...size, decode };
 }
 
-/** A reader that is fetched with the first picture of its kind. */
-const onDemand = (module, name) => async (bytes) => {
-  const reader = await import(module).catch(() => {
+/** A module that is fetched with the first picture that needs it; written out at each place, for bundlers. */
+const fetched = (module) =>
+  module.catch(() => {
     throw new Error(NOT_FETCHED);
   });
-  return reader[name](bytes);
-};
 
 /** First bytes of the formats that every reader of the project accepts, and who reads them. */
 const READERS = [
   { starts: ['\xff\xd8\xff'], read: jpeg },
-  { starts: ['\x89PNG\r\n\x1a\n'], read: onDemand('./png.js', 'png') },
-  { starts: ['GIF87a', 'GIF89a'], read: onDemand('./gif.js', 'gif') },
+  { starts: ['\x89PNG\r\n\x1a\n'], read: async (bytes) => (await fetched(import('./png.js'))).png(bytes) },
+  { starts: ['GIF87a', 'GIF89a'], read: async (bytes) => (await fetched(import('./gif.js'))).gif(bytes) },
 ];
 
 /** @param {Uint8Array} bytes A whole file. */
@@ -187,7 +190,9 @@ function readerOf(bytes) {
     const size = new DataView(bytes.buffer).getUint32(0);
     const brands = [ascii(bytes, 8, 4)];
     for (let at = 16; at < Math.min(size, bytes.length) - 3; at += 4) brands.push(ascii(bytes, at, 4));
-    if (brands.includes('avif') || brands.includes('avis')) return onDemand('./avif.js', 'avif');
+    if (brands.includes('avif') || brands.includes('avis')) {
+      return async (bytes) => (await fetched(import('./avif.js'))).avif(bytes);
+    }
     if (brands.some((brand) => /^(hei|hev|mif1|msf1)/.test(brand))) throw new Error(HEIC);
   }
   throw new Error(NO_PICTURE);

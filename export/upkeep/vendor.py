@@ -2,9 +2,9 @@
 
     npm ci --prefix tests && python -m export vendor
 
-``web/vendor/`` gets TensorFlow.js, fflate and icodec's AVIF decoder from ``tests/node_modules``, the last without the
-code that it makes from text, and from ``train/chain`` what both must agree on about faces; ``space/chain/`` is
-``train/chain/`` again, since a Space can't import from outside its folder, and ``web/examples/`` is
+``web/vendor/`` gets TensorFlow.js, fflate and icodec's decoders of AVIF and WebP from ``tests/node_modules``, the last
+without the code that they make from text, and from ``train/chain`` what both must agree on about faces;
+``space/chain/`` is ``train/chain/`` again, since a Space can't import from outside its folder, and ``web/examples/`` is
 ``space/examples/`` again.
 BlazeFace goes to both: as it is to ``train/chain/``, converted to the page. ``web/files.js`` lists the page's files.
 The tests fail when a copy differs from its source, or the list from the files: run this after any change in ``web/``.
@@ -41,13 +41,19 @@ COPIES = {
         CHAIN / "faces.json",
     ],
     ROOT / "web/vendor/fflate": [NODE / "fflate/umd/index.js"],
-    ROOT / "web/vendor/icodec": [NODE / "icodec/dist/avif-dec.wasm", NODE / "icodec/LICENSE"],
+    ROOT / "web/vendor/icodec": [
+        NODE / "icodec/dist/avif-dec.wasm",
+        NODE / "icodec/dist/webp-dec.wasm",
+        NODE / "icodec/LICENSE",
+    ],
     CHAIN: [BLAZEFACE],
 }
-AVIF_DECODER = NODE / "icodec/dist/avif-dec.js"
-AVIF_DECODER_SHA256 = "2093bc2364e7484fe60832b69c92139f20855b7961a988ab0a3c3b8b9c5ef273"
+DECODERS = {  # With the SHA-256 of what DECODER_CHANGES is for.
+    "avif-dec.js": "2093bc2364e7484fe60832b69c92139f20855b7961a988ab0a3c3b8b9c5ef273",
+    "webp-dec.js": "770625490b2ff8033b914f59b3ce095d3b49e7a95d30b770da89cc5e1c711157",
+}
 # (from this text, up to this one, what stands there instead): closures, as of Emscripten's -sDYNAMIC_EXECUTION=0.
-AVIF_DECODER_CHANGES = [
+DECODER_CHANGES = [
     ("function newFunc(", "function craftInvokerFunction(", ""),
     (
         "var closureArgs=[",
@@ -71,8 +77,9 @@ AVIF_DECODER_CHANGES = [
     ),
     ("if(typeof globalThis==", "var __emval_get_global=", "return globalThis};"),
 ]
-# What icodec built its decoder of; packages.json names them beside it.
-AVIF_DECODER_PARTS = {
+# What icodec built its decoders of; packages.json names them beside it.
+DECODER_PARTS = {
+    "libwebp": ("BSD-3-Clause", "https://github.com/webmproject/libwebp"),
     "libavif": ("BSD-2-Clause", "https://github.com/AOMediaCodec/libavif"),
     "aom": ("BSD-2-Clause", "https://aomedia.googlesource.com/aom"),
     "libyuv": ("BSD-3-Clause", "https://chromium.googlesource.com/libyuv/libyuv"),
@@ -90,7 +97,9 @@ def vendor(args: argparse.Namespace) -> None:
         for source in sources:
             shutil.copyfile(source, folder / source.name)
         (folder / PACKAGES).write_text(json.dumps(packages(folder), indent=2) + "\n")
-    (ROOT / "web/vendor/icodec" / AVIF_DECODER.name).write_text(without_dynamic_code(AVIF_DECODER.read_text()))
+    for name in DECODERS:
+        script = (NODE / "icodec/dist" / name).read_text()
+        (ROOT / "web/vendor/icodec" / name).write_text(without_dynamic_code(name, script))
     for folder, source in CONVERTED.items():
         faces.convert(source, folder)
     copy_chain()
@@ -100,18 +109,18 @@ def vendor(args: argparse.Namespace) -> None:
     write_listing(ROOT / "web")
 
 
-def without_dynamic_code(script: str) -> str:
-    """icodec's decoder with closures in place of the functions that it makes from text.
+def without_dynamic_code(name: str, script: str) -> str:
+    """One of icodec's decoders with closures in place of the functions that it makes from text.
 
     Raises ValueError if the script isn't the one that the changes were written for.
     """
-    if hashlib.sha256(script.encode()).hexdigest() != AVIF_DECODER_SHA256:
-        raise ValueError(f"{AVIF_DECODER} is not the one that AVIF_DECODER_CHANGES is for; look through both.")
-    for start, end, instead in AVIF_DECODER_CHANGES:
+    if hashlib.sha256(script.encode()).hexdigest() != DECODERS[name]:
+        raise ValueError(f"{name} is not the one that DECODER_CHANGES is for; look through both.")
+    for start, end, instead in DECODER_CHANGES:
         before, rest = script.split(start)
         script = before + instead + rest[rest.index(end) :]
     return (
-        "// icodec's dist/avif-dec.js (Copyright (c) 2024 Kaciras, MIT licence, see LICENSE), changed by "
+        f"// icodec's dist/{name} (Copyright (c) 2024 Kaciras, MIT licence, see LICENSE), changed by "
         "`python -m export vendor`: closures in place of functions "
         "made from text, which the page's Content-Security-Policy forbids.\n"
     ) + script
@@ -174,7 +183,7 @@ def packages(folder: Path) -> dict[str, dict]:
         }
         if package["name"] == "icodec":
             versions = {part["name"]: part["version"] for part in json.loads((root / "versions.json").read_text())}
-            for name, (license, repository) in AVIF_DECODER_PARTS.items():
+            for name, (license, repository) in DECODER_PARTS.items():
                 version = versions.get(name, f"as libavif {versions['libavif']} takes it")
                 found[name] = {"version": version, "license": license, "repository": repository}
     return found
