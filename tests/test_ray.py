@@ -21,13 +21,18 @@ def rows_of(folder) -> list[dict]:
     return sorted(found, key=lambda row: row["file"])
 
 
+def title_of(process: psutil.Process) -> str:
+    """What a process calls itself; nothing where it has ended."""
+    try:
+        return "".join(process.cmdline()[:1])
+    except psutil.NoSuchProcess:  # Zombies too.
+        return ""
+
+
 def kill_workers(process) -> int:
     """Kill all that judge; returns how many these were."""
-    judges = [
-        each
-        for each in psutil.Process(process.pid).children(recursive=True)
-        if each.cmdline()[:1] and each.cmdline()[0].startswith("ray::MapWorker")
-    ]
+    below = psutil.Process(process.pid).children(recursive=True)
+    judges = [each for each in below if title_of(each).startswith("ray::MapWorker")]
     for each in judges:
         each.kill()
     return len(judges)
