@@ -498,13 +498,14 @@ export async function loadFaces(tf) {
     return joined.filter((face) => widthOf(face) >= facts.beside * widthOf(joined[0])).slice(0, facts.most);
   }
 
-  async function search(pixels, turns, { parts, least_score: leastScore }) {
+  /** @param {object} shrunk Data of the photo in each search's size, kept here from one call to the next. */
+  async function search(pixels, shrunk, turns, { parts, least_score: leastScore }) {
     const scale = (parts * side) / Math.max(pixels.width, pixels.height);
     const [w, h] = [pixels.width, pixels.height].map((length) => Math.max(1, Math.floor(length * scale + 0.5)));
     const canvas = { width: Math.max(w, side), height: Math.max(h, side) };
     const [x, y] = [(canvas.width - w) >> 1, (canvas.height - h) >> 1];
     canvas.data = new Uint8ClampedArray(4 * canvas.width * canvas.height);
-    const { data } = resize(pixels, w, h);
+    const data = (shrunk[parts] ??= resize(pixels, w, h).data);
     for (let row = 0; row < h; row++) {
       canvas.data.set(data.subarray(4 * row * w, 4 * (row + 1) * w), 4 * ((y + row) * canvas.width + x));
     }
@@ -534,10 +535,11 @@ export async function loadFaces(tf) {
   async function findFaces(pixels) {
     const longer = Math.max(pixels.width, pixels.height);
     const searches = facts.searches.filter(({ parts }) => parts === 1 || parts * side <= longer);
+    const shrunk = {};
     for (const turns of [[0], [1, 2, 3]]) {
       let faces = [];
       for (const options of searches) {
-        faces = await join(pixels, faces, await search(pixels, turns, options));
+        faces = await join(pixels, faces, await search(pixels, shrunk, turns, options));
         if (faces.length && widthOf(faces[0]) * facts.beside >= (facts.sees * longer) / options.parts) break;
       }
       if (faces.length) return faces;

@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = 'da4ed3f738ba';
+self.VERSION = 'ed8a69b07c0d';
 self.FILES = {
   "app.js": {
     "bytes": 11750,
@@ -74,8 +74,8 @@ self.FILES = {
     "later": true
   },
   "faces.js": {
-    "bytes": 25104,
-    "sha256": "1859e10ef8ed49fdf3831b0f49428e27caccfce1b4fa73ccac129f8d47251713"
+    "bytes": 25274,
+    "sha256": "2d87d4a5a3622d6d1e9b0aa47d324c0dc7ea87ae9a8930062b29537bbd92f83f"
   },
   "gif.js": {
     "bytes": 4290,

@@ -28,6 +28,11 @@ CHAIN = ROOT / "train/chain"
 SPACE_CHAIN = ROOT / "space/chain"
 EXAMPLES = ROOT / "space/examples"
 BLAZEFACE = NODE / "@mediapipe/face_detection/face_detection_short_range.tflite"
+ICODEC = NODE / "icodec"
+DECODERS = {  # With the SHA-256 of what DECODER_CHANGES is for.
+    "avif-dec.js": "2093bc2364e7484fe60832b69c92139f20855b7961a988ab0a3c3b8b9c5ef273",
+    "webp-dec.js": "770625490b2ff8033b914f59b3ce095d3b49e7a95d30b770da89cc5e1c711157",
+}
 
 COPIES = {
     ROOT / "web/vendor": [
@@ -42,15 +47,10 @@ COPIES = {
     ],
     ROOT / "web/vendor/fflate": [NODE / "fflate/umd/index.js"],
     ROOT / "web/vendor/icodec": [
-        NODE / "icodec/dist/avif-dec.wasm",
-        NODE / "icodec/dist/webp-dec.wasm",
-        NODE / "icodec/LICENSE",
+        *((ICODEC / "dist" / name).with_suffix(".wasm") for name in DECODERS),
+        ICODEC / "LICENSE",
     ],
     CHAIN: [BLAZEFACE],
-}
-DECODERS = {  # With the SHA-256 of what DECODER_CHANGES is for.
-    "avif-dec.js": "2093bc2364e7484fe60832b69c92139f20855b7961a988ab0a3c3b8b9c5ef273",
-    "webp-dec.js": "770625490b2ff8033b914f59b3ce095d3b49e7a95d30b770da89cc5e1c711157",
 }
 # (from this text, up to this one, what stands there instead): closures, as of Emscripten's -sDYNAMIC_EXECUTION=0.
 DECODER_CHANGES = [
@@ -98,7 +98,7 @@ def vendor(args: argparse.Namespace) -> None:
             shutil.copyfile(source, folder / source.name)
         (folder / PACKAGES).write_text(json.dumps(packages(folder), indent=2) + "\n")
     for name in DECODERS:
-        script = (NODE / "icodec/dist" / name).read_text()
+        script = (ICODEC / "dist" / name).read_text()
         (ROOT / "web/vendor/icodec" / name).write_text(without_dynamic_code(name, script))
     for folder, source in CONVERTED.items():
         faces.convert(source, folder)

@@ -22,6 +22,7 @@ from PIL import Image
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 MAX_BYTES = 25_000_000
 MAX_PIXELS = 50_000_000  # Read from the header: a 20 KB PNG can unpack to 500 MB.
+_AT_ONCE = 1 << 17  # Pixels that Pillow is asked for at a time.
 
 NO_PICTURE = "This is not a JPEG, PNG, WebP, GIF or AVIF picture; choose one of those."
 DAMAGED = "The picture is damaged or cut off; save it again and retry."
@@ -501,9 +502,6 @@ def _rgb(image: Image.Image) -> Iterator[tuple[slice, np.ndarray]]:
     for top in range(0, image.height, step):
         bottom = min(top + step, image.height)
         yield slice(top, bottom), np.asarray(image.crop((0, top, image.width, bottom)))
-
-
-_AT_ONCE = 1 << 17  # Pixels.
 
 
 def _on_white(colours: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
