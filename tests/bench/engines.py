@@ -1,7 +1,7 @@
 """What one verdict's network takes in each engine, on two threads, turn by turn in one run.
 
     pip install --no-deps onnx==1.17.0 onnxruntime==1.32.0
-    python tests/bench/engines.py [--model residual] [--rounds 15]
+    python tests/bench/engines.py [--model xception_tuned] [--rounds 15]
 
 LiteRT runs the Space's file, TensorFlow and JAX the Keras file beside it, onnxruntime the page's file translated to
 ONNX, each in a process of its own. Prints what each answers, how long its first answer takes, loading included, and the
@@ -94,7 +94,7 @@ def work(engine: str, name: str, photo: np.ndarray, asked: Connection) -> None:
 def main() -> None:
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="residual")
+    parser.add_argument("--model", default="xception_tuned")
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
     size = json.loads((ROOT / f"space/models/{args.model}/detector.json").read_text())["input"]["size"]
@@ -113,6 +113,7 @@ def main() -> None:
         worker.send(False)
     for engine, (seconds, p_real) in loaded.items():
         print(f"{engine}: P(real) {p_real:.6f}, first answer {seconds:.2f} s, best {min(times[engine]):.1f} ms")
+        np.testing.assert_allclose(p_real, loaded["LiteRT"][1], atol=0.001)
     medians = {engine: statistics.median(taken) for engine, taken in times.items()}
     ours = ("LiteRT", medians.pop("LiteRT"))
     for beside in medians.items():

@@ -219,7 +219,11 @@ class Translator:
                 x = self.node(kind, first)
             case _:
                 raise SystemExit(f"{node['op']} ({name}) is not translated here.")
-        return self.node("Relu", x) if b"Relu" in fused else x
+        for after in (each.decode() for each in fused if each != b"BiasAdd"):
+            if after not in ("Relu", "Sigmoid"):
+                raise SystemExit(f"{after}, fused into {name}, is not translated here.")
+            x = self.node(after, x)
+        return x
 
 
 def measure(folder: Path, photos: list[str], size: int, rounds: int) -> dict[str, dict]:
@@ -275,6 +279,7 @@ def main() -> None:
         print(row(f"In Chromium, {info['name']}: {what}", "ms", ("the page", ours), ("onnxruntime-web", theirs)))
 
     print(f"{info['name']}, P(real): " + "; ".join(f"{name} {each['p_real']}" for name, each in found.items()))
+    np.testing.assert_allclose(*(each["p_real"] for each in found.values()), atol=0.001)
     compare("first verdict", "first")
     for name in photos:
         compare(f"{name}, later verdict", name, "later")

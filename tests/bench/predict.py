@@ -1,10 +1,11 @@
 """What `predict` takes a photo, beside its network alone.
 
-    python tests/bench/predict.py [--model residual] [--photos 640] [--rounds 3]
+    python tests/bench/predict.py [--model xception_tuned] [--photos 320] [--rounds 3]
 
 The photos have 256 pixels and one aligned face, as the Kaggle set's. Turn by turn over the same ones, in this process:
-the network alone and one worker of `predict --ray`, with and without --as-is, on one core; then `predict`. At last
-`predict --ray` on all cores, from the end of the first part of its photos to that of the last.
+the network alone and one worker of `predict --ray`, with and without --as-is, on one core; then `predict`, on all
+cores. At last `predict --ray` on all cores, with and without --as-is, on PARTS parts as large as those of many photos:
+from the end of the first part of each core to that of the last. Times are those that all cores in use spend together.
 """
 
 import argparse
@@ -30,6 +31,8 @@ from train.chain.faces import cut, find_faces  # noqa: E402
 from train.chain.read import read_photo  # noqa: E402
 from train.figures import parts, predict, predict_ray, scoring  # noqa: E402
 
+PARTS = 16  # Each of the photos that Ray judges.
+
 
 def write_photos(folder: Path, count: int) -> list[Path]:
     """JPEG files of one aligned face, each with another grain."""
@@ -50,27 +53,30 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def on_ray(paths: list[Path], work: dict) -> float:
-    """Photos a second of all cores, without Ray's start."""
-    waiting, _ = predict_ray.divide([list(map(os.fsencode, paths))], set())
-    first, done = None, 0
+def on_ray(paths: list[Path], work: dict, cores: int) -> float:
+    """Seconds of all cores a photo, without Ray's start."""
+    names = list(map(os.fsencode, paths))
+    size = len(names) // PARTS
+    waiting = [{"store": 0, "names": names[start : start + size]} for start in range(0, len(names), size)]
+    ends, counts = [], []
     for count in predict_ray.judge(waiting, predict_ray.ALONE, **work):
-        now = time.perf_counter()
-        first, done = (first or now), (done + count if first else 0)
-    return done / (now - first)
+        ends.append(time.perf_counter())
+        counts.append(count)
+    return cores * (ends[-1] - ends[cores - 1]) / sum(counts[cores:])
 
 
 def main() -> None:
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="residual")
-    parser.add_argument("--photos", type=int, default=640)
+    parser.add_argument("--model", default="xception_tuned")
+    parser.add_argument("--photos", type=int, default=320)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     folder = ROOT / "space/models" / args.model
     info, network, model = predict.info_of(folder), predict_ray.network_of(folder), run.load_model(folder)
     with tempfile.TemporaryDirectory() as scratch:
-        paths = write_photos(Path(scratch), args.photos)
+        every = write_photos(Path(scratch), 4 * args.photos)
+        paths, cores = every[: args.photos], os.cpu_count()
         out = Path(scratch) / "out"
         out.mkdir()
         names = list(map(os.fsencode, paths))
@@ -89,14 +95,16 @@ def main() -> None:
         times = {way: [] for way in ways}
         for _ in range(args.rounds):
             for way, judge in ways.items():
-                times[way].append(1000 * seconds(judge) / len(paths))
-        every = 1000 / on_ray(paths, work | {"as_is": False})
-    medians = {way: statistics.median(taken) for way, taken in times.items()}
-    cores, alone = os.cpu_count(), medians["the network alone"]
-    medians[f"`predict --ray`, on {cores} cores"] = every
+                used = cores if way == "`predict`" else 1
+                times[way].append(1000 * used * seconds(judge) / len(paths))
+        medians = {way: statistics.median(taken) for way, taken in times.items()}
+        for flag, way in ((True, "`predict --ray --as-is`"), (False, "`predict --ray`")):
+            (out / way).mkdir()
+            ray_work = work | {"as_is": flag, "out": (fs.LocalFileSystem(), str(out / way))}
+            medians[f"{way}, on {cores} cores"] = 1000 * on_ray(every, ray_work, cores)
+    alone = ("the network alone", medians.pop("the network alone"))
     for way, taken in medians.items():
-        if taken != alone:
-            print(row(f"Judging a photo, {args.model}", "ms", (way, taken), ("the network alone", alone)))
+        print(row(f"Judging a photo, {args.model}", "ms of a core", (way, taken), alone))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python tests/bench/training.py [--data DIR] [--images 2048] [--epochs 3] [--frozen 256] [--backbone-weights FILE]
 
-Turn by turn, epoch by epoch, in this process: `custom` as `fit` trains it, and in float32 on Keras'
+Turn by turn, epoch by epoch, in this process: `custom` as `fit --cache` trains it, and in float32 on Keras'
 `image_dataset_from_directory`; the reading of either alone; and a head on a frozen Xception for 60 epochs, its features
 computed once, or by the whole network in each epoch, of which one is timed and taken 60 times. Without --data, the
 photos are drawn; without --backbone-weights, the frozen network's are random.
@@ -28,10 +28,10 @@ from table import row  # noqa: E402
 from train.figures.metrics import interval_95  # noqa: E402
 from train.fitting import backend  # noqa: E402
 from train.networks import features, models  # noqa: E402
-from train.photos import data, feed  # noqa: E402
+from train.photos import data, decoded, feed  # noqa: E402
 from train.spec import CLASS_NAMES, INPUT_SIZE  # noqa: E402
 
-BATCH = 128
+BATCH = 32
 HEAD_EPOCHS = 60
 
 
@@ -85,9 +85,10 @@ def custom(folder: Path, photos: dict[str, list[data.Photo]], epochs: int) -> No
     plain = keras.utils.image_dataset_from_directory(
         folder / "train", label_mode="binary", image_size=(INPUT_SIZE, INPUT_SIZE), batch_size=BATCH, verbose=False
     )
-    fed = feed.batches(photos["train"], BATCH, training_seed=(0, 0), epochs=1 + epochs, workers=feed.best_workers())
+    of_fit = {"read": decoded.cached_reader(photos["train"]), "training_seed": (0, 0), "workers": feed.best_workers()}
+    fed = feed.batches(photos["train"], BATCH, epochs=1 + epochs, **of_fit)
     networks = {
-        f"`fit`, {precision}": compiled(models.in_precision(models.custom(), precision)),
+        f"`fit --cache`, {precision}": compiled(models.in_precision(models.custom(), precision)),
         "plain loop": compiled(models.custom()),
     }
     epoch_times: dict[str, list[float]] = {name: [] for name in networks}
@@ -105,9 +106,9 @@ def custom(folder: Path, photos: dict[str, list[data.Photo]], epochs: int) -> No
             *((name, statistics.mean(all_[1:])) for name, all_ in epoch_times.items()),
         )
     )
-    fed = feed.batches(photos["train"], BATCH, training_seed=(0, 0), epochs=3, workers=feed.best_workers())
+    fed = feed.batches(photos["train"], BATCH, epochs=3, **of_fit)
     with contextlib.closing(iter(fed)) as stream:
-        times = {"Grain": reading(stream, steps), "plain loop": reading(iter(plain.repeat(3)), steps)}
+        times = {"Grain, decoded once": reading(stream, steps), "plain loop": reading(iter(plain.repeat(3)), steps)}
     print(
         row(
             "Reading for it, an image",
