@@ -1,5 +1,6 @@
 """The other networks: transfer learning on cached features, histogram, residual, ensembles, comparison."""
 
+import errno
 import hashlib
 import re
 import shutil
@@ -397,6 +398,26 @@ def test_calibrate_makes_the_answers_probabilities_as_its_configuration_says(tra
     of_trained, of_out = (logit(float(run.load_model(folder)(pixels)[0, 0])) for folder in (trained, out))
     raw = (9 * of_trained + 2 - before["offset"]) * before["temperature"]  # What the configuration starts from.
     assert of_out == pytest.approx(raw / after["temperature"] + after["offset"], abs=1e-3)
+
+
+def test_a_calibration_that_fails_or_must_wait_changes_nothing(trained, dataset, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "run"
+    shutil.copytree(trained, out)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    command = ["calibrate", str(out), "--data", str(dataset)]
+    with run.alone(out):
+        assert train.main(command) == 2
+    assert f"Another command is writing to {out}; wait for it" in capsys.readouterr().err
+    assert train.main(["calibrate", str(tmp_path / "none"), "--data", str(dataset)]) == 2
+    assert "none: no such run folder" in capsys.readouterr().err and not (tmp_path / "none").exists()
+
+    def full(path, value):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(run, "write_json", full)  # After the network has been written.
+    assert train.main(command) == 2
+    assert "error: No space left on device." in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_calibrate_refuses_rounded_weights(trained, dataset, tmp_path):

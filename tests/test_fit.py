@@ -88,6 +88,35 @@ def test_a_changed_option_is_refused(trained, dataset, capsys, options, sentence
     assert (trained / "config.json").read_text() == before
 
 
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        (lambda rows: b"", "history.csv is damaged; bring it back from a copy, or make the run anew."),
+        (lambda rows: rows[0], "history.csv is damaged; bring"),
+        (lambda rows: b"".join(rows)[:-3], "history.csv is damaged; bring"),
+        (lambda rows: b"".join(rows[:3]) + b"3,0.5\r\n", "history.csv is damaged; bring"),
+        (lambda rows: rows[0] + rows[2] + rows[3], "history.csv is damaged; bring"),
+        (lambda rows: b"".join(rows).replace(b"0.", b"o."), "history.csv is damaged; bring"),
+        (lambda rows: bytes(range(256)) + b"\r\n", "history.csv is damaged; bring"),
+        (lambda rows: b"".join(rows[:3]), "history.csv ends with epoch 2, of which there is no checkpoint; bring"),
+        (None, "history.csv is missing, although epochs were trained; bring it back from a copy"),
+    ],
+)
+def test_a_damaged_history_is_neither_resumed_nor_overwritten(changed, sentence, trained, dataset, tmp_path, capsys):
+    out = tmp_path / "run"
+    shutil.copytree(trained, out)
+    rows = (out / "history.csv").read_bytes().splitlines(keepends=True)
+    (out / "history.csv").unlink() if changed is None else (out / "history.csv").write_bytes(changed(rows))
+    before = contents(out)
+    assert __main__.main(["fit", "custom", "--data", str(dataset), "--out", str(out), "--resume"]) == 2
+    assert sentence in capsys.readouterr().err
+    assert contents(out) == before
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_other_images_or_another_network_are_no_resumption(trained, dataset, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("tensorflow.config.experimental.enable_op_determinism", lambda: None)
     command = ["fit", "custom", "--data", str(dataset / "train"), "--split-seed", "0", "--out", str(trained)]

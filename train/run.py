@@ -37,6 +37,10 @@ PLOTS = "plots"
 CHECKPOINTS = "checkpoints"
 
 
+BRING_BACK = "bring it back from a copy, or make the run anew."
+DAMAGED = "{} is damaged; " + BRING_BACK
+
+
 class RunError(ValueError):
     """A run folder that can't be used as asked; the message says what to do."""
 
@@ -124,11 +128,23 @@ def markdown(rows: list[dict[str, str]], numbers: int = 0) -> str:
 
 
 def read_csv(path: Path) -> list[dict]:
-    """Read rows written by `write_csv`, numbers as such; none if there is no file."""
+    """Read rows written by `write_csv`, numbers as such; none if there is no file.
+
+    Raises:
+        RunError: it is damaged.
+    """
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return [{key: _number(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    with path.open(newline="", errors="surrogateescape") as file:
+        lines = [*file]
+    try:
+        rows = [*csv.DictReader(lines)]
+    except csv.Error:
+        rows = []
+    # Of a row that is too short or too long, a value or a key is None.
+    if not rows or not lines[-1].endswith("\r\n") or any(None in (*row, *row.values()) for row in rows):
+        raise RunError(DAMAGED.format(path))
+    return [{key: _number(value) for key, value in row.items()} for row in rows]
 
 
 def _number(text: str) -> int | float | str:
@@ -152,7 +168,7 @@ def read_json(run: Path, name: str) -> dict:
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise RunError(f"{path} is damaged; bring it back from a copy, or make the run anew.")
+        raise RunError(DAMAGED.format(path))
     return content
 
 
@@ -164,8 +180,38 @@ def read_config(run: Path) -> dict:
     """
     config = read_json(run, CONFIG)
     if not {"model", "dataset"} <= config.keys():
-        raise RunError(f"{run} holds no {CONFIG} of a training; bring it back from a copy, or make the run anew.")
+        raise RunError(f"{run} holds no {CONFIG} of a training; {BRING_BACK}")
     return config
+
+
+def calibration(config: dict) -> dict[str, float]:
+    """Temperature and offset that are part of a run's network; 1 and 0 of one that was never calibrated."""
+    return {"temperature": config.get("temperature", 1.0), "offset": config.get("offset", 0.0)}
+
+
+def checkpoint(folder: Path, epoch: int) -> Path:
+    """The network after an epoch, from 1, with its optimiser's state."""
+    return folder / CHECKPOINTS / f"epoch-{epoch:03d}.keras"
+
+
+def read_history(folder: Path) -> list[dict]:
+    """Read history.csv of a training to go on with, a row for each finished epoch; none before the first.
+
+    Raises:
+        RunError: it is damaged or missing, or the checkpoint of its last epoch is.
+    """
+    path = folder / HISTORY
+    history = read_csv(path)
+    epochs = len(history)
+    are_numbers = all(isinstance(value, int | float) for row in history for value in row.values())
+    if not are_numbers or [row.get("epoch") for row in history] != [*range(1, epochs + 1)]:
+        raise RunError(DAMAGED.format(path))
+    if epochs and not checkpoint(folder, epochs).exists():
+        raise RunError(f"{path} ends with epoch {epochs}, of which there is no checkpoint; {BRING_BACK}")
+    # Killed in its first epoch, a training may have left that one's checkpoint.
+    if not epochs and any(file != checkpoint(folder, 1) for file in (folder / CHECKPOINTS).glob("epoch-*.keras")):
+        raise RunError(f"{path} is missing, although epochs were trained; {BRING_BACK}")
+    return history
 
 
 def read_figures(run: Path) -> dict:
@@ -187,6 +233,19 @@ def save_model(model: keras.Model, path: Path) -> None:
     os.replace(partial, path)
 
 
+def replace_network(run: Path, model: keras.Model, config: dict) -> None:
+    """Save a run's network with the config.json that goes with it, and delete the figures of the network before.
+
+    Both are whole before either takes its place: one that can't be written leaves the run as it was.
+    """
+    new_model, new_config = run / f"partial-{MODEL}", run / f"partial-{CONFIG}"
+    model.save(new_model)
+    write_json(new_config, config)
+    (run / METRICS).unlink(missing_ok=True)
+    os.replace(new_model, run / MODEL)
+    os.replace(new_config, run / CONFIG)
+
+
 def load_network(path: Path, compile: bool = False) -> keras.Model:
     """Read a file of `save_model`; with ``compile``, its optimiser's state too.
 
@@ -197,9 +256,21 @@ def load_network(path: Path, compile: bool = False) -> keras.Model:
         return keras.saving.load_model(path, compile=compile, safe_mode=True)
     except Exception as error:  # Damage raises BadZipFile, zlib.error, KeyError, TypeError, h5py's OSError, ...
         raise RunError(
-            f"{path} is damaged, or from another version of Keras than {keras.version()}; bring it back from a copy, "
-            "or make the run anew."
+            f"{path} is damaged, or from another version of Keras than {keras.version()}; {BRING_BACK}"
         ) from error
+
+
+def network_file(run: Path) -> Path:
+    """A run's finished network.
+
+    Raises:
+        RunError: there is no such folder, or it holds none.
+    """
+    if not run.is_dir():
+        raise RunError(f"{run}: no such run folder; `python -m train fit ... --out {run}` makes one.")
+    if not (run / MODEL).exists():
+        raise RunError(f"{run} holds no {MODEL}; finish it with `python -m train fit ... --out {run} --resume`.")
+    return run / MODEL
 
 
 def load_model(run: Path) -> keras.Model:
@@ -208,12 +279,7 @@ def load_model(run: Path) -> keras.Model:
     Raises:
         RunError: the folder holds no finished network, or a damaged one.
     """
-    path = Path(run) / MODEL
-    if not path.parent.is_dir():
-        raise RunError(f"{run}: no such run folder; `python -m train fit ... --out {run}` makes one.")
-    if not path.exists():
-        raise RunError(f"{run} holds no {MODEL}; finish it with `python -m train fit ... --out {run} --resume`.")
-    model = load_network(path)
+    model = load_network(network_file(run))
     if len(model.outputs) == 1:
         return model
     return keras.Model(model.input, next(output for output in model.outputs if output.ndim == 2), name=model.name)

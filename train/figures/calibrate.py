@@ -26,8 +26,16 @@ def calibrate(args: argparse.Namespace) -> None:
 
     Raises:
         data.DataError: the dataset or another source can't be used.
-        run.RunError: the run holds no finished network, its weights are rounded, or its answers tell nothing.
+        run.RunError: the run holds no finished network, its weights are rounded, or its answers tell nothing; or
+            another command writes to it.
     """
+    run.network_file(args.run)
+    with run.alone(args.run):
+        print(calibrated(args))
+
+
+def calibrated(args: argparse.Namespace) -> str:
+    """What `calibrate` does in a run that no other command writes to; returns the line about it."""
     model = run.load_model(args.run)
     config = run.read_config(args.run)
     if "weights" in config:
@@ -47,17 +55,16 @@ def calibrate(args: argparse.Namespace) -> None:
         raise run.RunError(f"{args.run} can't be calibrated: {error}.") from None
 
     models.rescale_logit(model, 1 / temperature, offset)
-    (args.run / run.METRICS).unlink(missing_ok=True)
-    run.save_model(model, args.run / run.MODEL)
+    before_it = run.calibration(config)
     combined = {
-        "temperature": config.get("temperature", 1.0) * temperature,
-        "offset": config.get("offset", 0.0) / temperature + offset,
+        "temperature": before_it["temperature"] * temperature,
+        "offset": before_it["offset"] / temperature + offset,
     }
-    run.write_json(args.run / run.CONFIG, config | combined)
+    run.replace_network(args.run, model, config | combined)
     after = metrics.rescale(before, 1 / temperature, offset)
     errors = [metrics.calibration(labels, p_real)["ece"] for p_real in (before, after)]
     _, threshold = metrics.equal_error(labels, after)
-    print(
+    return (
         f"{len(views)} views of {len(choice)} images: temperature {combined['temperature']:.3f}, "
         f"offset {combined['offset']:.3f}; calibration error {errors[0]:.3f} -> {errors[1]:.3f}, "
         f"equal errors at {threshold:.3f}"

@@ -116,8 +116,7 @@ def measure(
     _, threshold = metrics.equal_error(of_views, p_real)
     low, high = metrics.unsure_band(of_views, p_real, threshold)
     points = metrics.choose_points(of_views, p_real)
-    config = run.read_json(out, run.CONFIG)
-    platt = {"temperature": config.get("temperature", 1.0), "offset": config.get("offset", 0.0)}
+    platt = run.calibration(run.read_json(out, run.CONFIG))
     chosen_on = data.fingerprint(choice)["sha256"] + (" as is" if as_is else "")
     seen_as = "" if as_is else f", each as it is and in {len(changed) // len(choice)} conditions"
     figures = kept_figures(out, chosen_on) | {

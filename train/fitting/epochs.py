@@ -53,13 +53,13 @@ def train_epochs(learner: keras.Model, lessons: Lessons, options: Options, out: 
         share: of this process; the first one writes.
 
     Raises:
-        run.RunError: the loss is no number.
+        run.RunError: the loss is no number, or what is there can't be gone on from.
     """
     checkpoints = out / run.CHECKPOINTS
     with processes.together(share):
-        history = run.read_csv(out / run.HISTORY)
+        history = run.read_history(out)
         if history:
-            trained = run.load_network(checkpoints / f"epoch-{len(history):03d}.keras", compile=True)
+            trained = run.load_network(run.checkpoint(out, len(history)), compile=True)
         else:
             trained = begun(learner, options, lessons.steps[0], share)
 
@@ -139,13 +139,13 @@ def keep(learner: keras.Model, history: list[dict], out: Path, schedule: str) ->
     """
     checkpoints, epoch = out / run.CHECKPOINTS, len(history)
     checkpoints.mkdir(parents=True, exist_ok=True)
-    current = checkpoints / f"epoch-{epoch:03d}.keras"
+    current = run.checkpoint(out, epoch)
     run.save_model(learner, current)
     if best_epoch(history, schedule) == epoch:
         shutil.copy(current, checkpoints / "partial-best.keras")
         (checkpoints / "partial-best.keras").replace(checkpoints / "best.keras")
     run.write_csv(out / run.HISTORY, history)
-    (checkpoints / f"epoch-{epoch - 1:03d}.keras").unlink(missing_ok=True)
+    run.checkpoint(out, epoch - 1).unlink(missing_ok=True)
 
 
 def learning_rate(

@@ -62,7 +62,7 @@ def fit(args: argparse.Namespace) -> list[data.Photo] | None:
 
 def fitted(args: argparse.Namespace, options: Options, share: feed.Share) -> list[data.Photo] | None:
     """What `fit` does in a folder that no other command writes to."""
-    begun = (args.out / run.HISTORY).exists()
+    begun = bool(run.read_history(args.out))
     backend.compute_alike()
     keras.utils.set_random_seed(options.seed)
     options = dataclasses.replace(options, precision=options.precision or backend.fastest_precision())
@@ -104,8 +104,7 @@ def fitted(args: argparse.Namespace, options: Options, share: feed.Share) -> lis
         return None
 
     temperature, offset = calibrate(model, validation, read, options)
-    run.save_model(model, args.out / run.MODEL)
-    run.write_json(args.out / run.CONFIG, config | {"temperature": temperature, "offset": offset})
+    run.replace_network(args.out, model, config | {"temperature": temperature, "offset": offset})
     return [photo for photo in photos if photo.split != "train"]
 
 
