@@ -89,3 +89,14 @@ def test_a_network_starts_from_the_layers_that_it_shares():
     for name, weights in own.items():
         for before, after in zip(weights, models.part(small, models.BODY).get_layer(name).get_weights()):
             np.testing.assert_array_equal(before, after)
+
+
+def test_a_folded_network_answers_without_a_line_of_tensorflow_s(tmp_path, capfd):
+    pixels = keras.Input((None, None, 3))
+    first = keras.layers.Add()([keras.layers.Conv2D(3, 3, padding="same")(pixels), pixels])  # Goes two ways from here.
+    branch = keras.layers.SeparableConv2D(3, 3, padding="same")(keras.layers.Activation("relu")(first))
+    second = keras.layers.Activation("relu")(keras.layers.Add()([branch, first]))
+    p_real = keras.layers.Dense(1, "sigmoid")(keras.layers.GlobalAveragePooling2D()(second))
+    run.save_model(keras.Model(pixels, p_real), tmp_path / run.MODEL)
+    run.load_model(tmp_path).predict_on_batch(np.ones((1, 16, 16, 3), "float32"))
+    assert capfd.readouterr().err == ""

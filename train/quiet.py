@@ -1,4 +1,4 @@
-"""Import TensorFlow without its notices, so that what a command prints is about the command.
+"""Keep TensorFlow from writing what is not about the command that runs.
 
 Each start of it writes some lines about plugins for graphics cards that it registers twice. They come from C++, before
 any setting of verbosity counts. Anything else it writes is passed on.
@@ -43,3 +43,13 @@ def import_quietly(name: str) -> ModuleType:
             held.seek(0)
             with os.fdopen(os.dup(2), "wb") as error:
                 error.writelines(line for line in held if not NOTICES.search(line))
+
+
+def leave_graphs_as_they_are() -> None:
+    """Turn off the step of TensorFlow that joins a convolution, its bias, a sum and what follows, into one operation.
+
+    Where a sum goes two ways, it fails (in TensorFlow 2.19): the graph stays as it is, and a line says so.
+    """
+    import tensorflow as tf
+
+    tf.config.optimizer.set_experimental_options({"remapping": False})

@@ -27,6 +27,8 @@ from pathlib import Path
 import keras
 from tabulate import tabulate
 
+from train import quiet
+
 MODEL = "model.keras"
 CONFIG = "config.json"
 HISTORY = "history.csv"
@@ -280,6 +282,10 @@ def load_model(run: Path) -> keras.Model:
         RunError: the folder holds no finished network, or a damaged one.
     """
     model = load_network(network_file(run))
+    # With its normalizations multiplied into its convolutions, a network is no longer made of parts.
+    is_folded = any(isinstance(layer, keras.layers.Add) for layer in model.layers)
+    if is_folded and keras.backend.backend() == "tensorflow":
+        quiet.leave_graphs_as_they_are()
     if len(model.outputs) == 1:
         return model
     return keras.Model(model.input, next(output for output in model.outputs if output.ndim == 2), name=model.name)
