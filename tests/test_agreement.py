@@ -8,6 +8,7 @@ Firefox runs where Debian's ``firefox-esr`` is installed, WebKit where ``webkit2
 import contextlib
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -257,6 +258,15 @@ def on_screen(gif: bytes, version: bytes, width: int, height: int) -> bytes:
     return version + struct.pack("<HH", width, height) + gif[10:]
 
 
+def with_aperture(width: int, height: int) -> bytes:
+    """An AVIF of which the property `clap` shows the middle alone; it takes the place of a profile of equal length."""
+    avif = encode(draw(160, 120, 60), "AVIF", quality=90, icc_profile=bytes(28))
+    box = struct.pack(">I4s8I", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
+    avif = avif.replace(b"\5\1\2\x83\4\5", b"\5\1\2\x83\x84\5")  # The fourth of five properties is essential now.
+    before, after = re.split(rb"\0\0\0\x28colrprof.{28}", avif, flags=re.DOTALL)
+    return before + box + after
+
+
 def clear_gif(seed: int, **options) -> bytes:
     image = draw(150, 110, seed).quantize(16)
     return encode(image, "GIF", transparency=3, **options)
@@ -338,6 +348,9 @@ def kinds() -> dict[str, bytes]:
         "444.avif": encode(image, "AVIF", quality=95, subsampling="4:4:4"),
         "limited.avif": encode(draw(161, 121, 60), "AVIF", quality=90, range="limited"),
         **{f"exif{n}.avif": oriented(n, "AVIF", quality=90) for n in range(2, 9)},
+        "aperture.avif": with_aperture(64, 48),
+        "odd-aperture.avif": with_aperture(63, 47),
+        "large-aperture.avif": with_aperture(1000, 1000),
         "alpha.avif": encode(with_alpha(160, 120, 70), "AVIF", quality=90),
         "alpha-444.avif": encode(with_alpha(160, 120, 75), "AVIF", quality=60, subsampling="4:4:4"),
         "alpha-444-turned.avif": encode(with_alpha(160, 120, 76), "AVIF", quality=90, subsampling="4:4:4", exif=turned),

@@ -32,6 +32,13 @@ export function avif(bytes) {
     if (!size || found.width * found.height > size.width * size.height) size = found;
   }
   if (!size) throw new Error(DAMAGED);
+  const wholeSize = [size.width, 1, size.height, 1, 0, 1, 0, 1];
+  for (const { index } of text.matchAll(/\0\0\0\x28clap/g)) {
+    // Pillow cuts nothing away and looks at no margins; libavif here refuses those that don't fit.
+    const at = start + index + 8;
+    const margins = new DataView(still.buffer, at, 32);
+    wholeSize.forEach((value, field) => margins.setUint32(4 * field, value));
+  }
   const property = (kind) => {
     const at = text.search(new RegExp(`\\0\\0\\0\\t${kind}[^]`));
     return at < 0 ? undefined : meta[at + 8];
