@@ -26,7 +26,7 @@ from starlette.middleware import Middleware
 import charts
 import views
 from chain.read import MAX_BYTES, PhotoError, read_photo
-from detector import DETECTOR, MODEL, Detector, find_models, models_folder
+from detector import AGAIN, MODEL, Detector, ModelError, find_models, models_folder, read_info
 from judging import Answer, Row, judge, judge_many
 from uploads import MAX_PHOTOS, MAX_UPLOAD_BYTES, FetchNothing, Picture, list_pictures, megabytes
 
@@ -100,8 +100,8 @@ def sent(file: object) -> Picture:
     return Picture(file.get("orig_name") or Path(file["path"]).name, Path(file["path"]))
 
 
-def pictures_of(files: Sequence[object] | None) -> list[Picture]:
-    """The pictures among the uploaded files, those in zips too."""
+def pictures_of(files: Sequence[object] | None) -> tuple[list[Picture], int]:
+    """What `list_pictures` says of the uploaded files."""
     return list_pictures([sent(file) for file in files or []])
 
 
@@ -238,18 +238,21 @@ def check_many(detectors: dict[str, Detector]) -> None:
         if not files:
             return views.notice("Choose some photos, or a zip of them."), ""
         detector = picked(detectors, model)
-        rows = judge_many(detector, progress.tqdm(pictures_of(files), desc="Judging", unit="photos"), as_is)
-        return views.batch_summary(rows, detector.info), views.batch_table(rows, detector.info)
+        pictures, left_out = pictures_of(files)
+        rows = judge_many(detector, progress.tqdm(pictures, desc="Judging", unit="photos"), as_is)
+        return views.batch_summary(rows, left_out, detector.info), views.batch_table(rows, detector.info)
 
     def predict_batch(files: list[gr.FileData], model: str | None = None, as_is: bool = False) -> list[Row]:
         """Judge each face of many photos.
 
-        files: uploaded photos, or zips of them, 100 photos in all. model and as_is: as of /predict.
+        files: uploaded photos, or zips of them, 100 photos in all; a zip's other files are left out. model and as_is:
+        as of /predict.
 
         Returns a list with one entry a face, of the keys that /predict's faces have. A photo without a face has one
         entry, of the verdict "no_face"; so has a file that can't be judged, with the reason as error.
         """
-        return judge_many(picked(detectors, model), pictures_of(files), as_is)
+        pictures, _ = pictures_of(files)
+        return judge_many(picked(detectors, model), pictures, as_is)
 
     gr.Markdown(f"Up to {MAX_PHOTOS} photos at once, single or in zips; {megabytes(MAX_BYTES)} a photo or zip at most.")
     files = gr.File(file_count="multiple", label="Photos or zips", height=180)
@@ -290,13 +293,13 @@ def build(folder: Path) -> gr.Blocks:
     """The app around the models of a folder.
 
     Raises:
-        FileNotFoundError: none of them has weights.
+        ModelError: none of them has weights, or one is damaged.
     """
     folders = find_models(folder)
-    infos = [json.loads((path / DETECTOR).read_text()) for path in folders.values()]
+    infos = [read_info(path) for path in folders.values()]
     detectors = {name: Detector(path) for name, path in folders.items() if (path / MODEL).exists()}
     if not detectors:
-        raise FileNotFoundError(f"{folder} has no {MODEL}; make one with `python -m export convert --format tflite`.")
+        raise ModelError(f"{folder} holds no {MODEL}; {AGAIN.format(folder)}")
     gr.set_static_paths([EXAMPLES_FOLDER])  # Served as they lie there: nothing to delete with the uploads.
     with gr.Blocks(title="DeepFaceDetect", analytics_enabled=False, delete_cache=(CLEAN_EVERY, KEEP)) as app:
         gr.Markdown(f"# DeepFaceDetect\nIs this face a photograph, or did StyleGAN make it?\n\n{links()}")
@@ -331,7 +334,11 @@ def give_memory_back() -> None:
 
 if __name__ == "__main__":
     give_memory_back()
-    build(models_folder()).launch(
+    try:
+        app = build(models_folder())
+    except ModelError as error:
+        sys.exit(f"error: {error}")
+    app.launch(
         max_file_size=MAX_UPLOAD_BYTES,
         app_kwargs={"middleware": [Middleware(FetchNothing)]},
         theme=THEME,

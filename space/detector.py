@@ -15,19 +15,31 @@ from chain.resize import resize
 
 MODEL = "model.tflite"
 DETECTOR = "detector.json"
+AGAIN = "fetch the model's folder again, or write it with `python -m export convert RUN --out {} --format tflite`."
 THREADS = 2  # For one photo: a free Space has two cores.
+
+
+class ModelError(ValueError):
+    """Models that can't be served; the message is one sentence that says what to do."""
 
 
 def models_folder() -> Path:
     """Where the models lie: ``models/`` here, or the Hub repository that DETECTOR_REPO names.
 
     DETECTOR_REPO is OWNER/NAME or OWNER/NAME@REVISION.
+
+    Raises:
+        ModelError: it can't be fetched.
     """
     repository, _, revision = os.environ.get("DETECTOR_REPO", "").partition("@")
     if not repository:
         return Path(__file__).parent / "models"
-    # fnmatch's * takes slashes too: one model at the top, or several, each in its folder.
-    return Path(snapshot_download(repository, revision=revision or None, allow_patterns=[f"*{MODEL}", f"*{DETECTOR}"]))
+    patterns = [f"*{MODEL}", f"*{DETECTOR}"]  # Whose * takes slashes too: one model at the top, or each in its folder.
+    try:
+        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=patterns))
+    except (OSError, ValueError) as error:  # No such name, none to be had, no connection.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ModelError(f"DETECTOR_REPO {repository} can't be fetched: {reason}") from None
 
 
 def find_models(folder: Path) -> dict[str, Path]:
@@ -37,13 +49,12 @@ def find_models(folder: Path) -> dict[str, Path]:
     browser too, in a folder ``tfjs``, which is no model of its own.
 
     Raises:
-        FileNotFoundError: there is no detector.json.
-        ValueError: two models have one name.
+        ModelError: there is no detector.json, or a damaged one, or two models have one name.
     """
     described = [*folder.glob(DETECTOR), *folder.glob(f"*/{DETECTOR}")]
-    found = {path.parent: json.loads(path.read_text()) for path in described if path.parent.name != "tfjs"}
+    found = {path.parent: read_info(path.parent) for path in described if path.parent.name != "tfjs"}
     if not found:
-        raise FileNotFoundError(f"{folder} has no {DETECTOR}; write one with `python -m export convert`.")
+        raise ModelError(f"{folder} holds no {DETECTOR}; {AGAIN.format(folder)}")
 
     def rank(path: Path) -> tuple[bool, float, str]:
         test = found[path].get("metrics", {}).get("test")
@@ -51,8 +62,27 @@ def find_models(folder: Path) -> dict[str, Path]:
 
     names = [info["name"] for info in found.values()]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise ValueError(f"Two models in {folder} are called {min(twice)}; keep one of them.")
+        raise ModelError(f"Two models in {folder} are called {min(twice)}; keep one of them.")
     return {found[path]["name"]: path for path in sorted(found, key=rank)}
+
+
+def read_info(folder: Path) -> dict:
+    """The content of a model's detector.json.
+
+    Raises:
+        ModelError: it is damaged, or the LiteRT file that it lists is missing.
+    """
+    try:
+        info = json.loads((folder / DETECTOR).read_text())
+    except ValueError:
+        info = None
+    is_whole = isinstance(info, dict) and "name" in info
+    is_listed, is_there = is_whole and MODEL in info.get("files", {}), (folder / MODEL).exists()
+    if not is_whole or is_there > is_listed:
+        raise ModelError(f"{folder / DETECTOR} is damaged; {AGAIN.format(folder)}")
+    if is_listed > is_there:
+        raise ModelError(f"{folder / MODEL} is missing; {AGAIN.format(folder)}")
+    return info
 
 
 class Detector:
@@ -69,13 +99,13 @@ class Detector:
         """Check the model.
 
         Raises:
-            ValueError: the LiteRT file is not the one that detector.json describes.
+            ModelError: the LiteRT file is not the one that detector.json describes, or that is damaged.
         """
-        self.info = json.loads((folder / DETECTOR).read_text())
+        self.info = read_info(folder)
         self._path = folder / MODEL
         content = self._path.read_bytes()
         if hashlib.sha256(content).hexdigest() != self.info["files"][MODEL]:
-            raise ValueError(f"{MODEL} does not match the sha256 in {DETECTOR}; fetch both again.")
+            raise ModelError(f"{self._path} is not the file whose sha256 is in {DETECTOR}; {AGAIN.format(folder)}")
         self.file_bytes = len(content)
         self._one_at_a_time = threading.Lock()
 

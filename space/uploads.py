@@ -1,9 +1,13 @@
-"""What visitors send: limits, and the pictures inside zips. Nothing is ever unpacked to disk, nothing fetched."""
+"""What visitors send: limits, and the pictures inside zips. Nothing is ever unpacked to disk, nothing fetched.
+
+Which files of a zip are pictures, and what is said of a zip, stands in ``zips.json``, which the page follows too.
+"""
 
 import dataclasses
 import json
+import re
 import zipfile
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,7 +20,7 @@ MAX_CALL_BYTES = 1_000_000  # Of a call, which only names the files that were se
 
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # With entries; without any.
 ZIP_ENTRY = b"PK\x01\x02"
-IGNORED = {"__macosx", ".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini"}  # What macOS and Windows add to zips.
+ZIPS = json.loads((Path(__file__).parent / "zips.json").read_text())
 
 
 def megabytes(size: int) -> str:
@@ -24,15 +28,12 @@ def megabytes(size: int) -> str:
     return f"{size // 1_000_000} MB"
 
 
-ODD_ZIP = "The zip is damaged, cut off or packed in a rare way; pack the pictures again."
-
-
 @dataclasses.dataclass(frozen=True)
 class Picture:
     """One file of a visitor, by itself or inside a zip; opened only when it is read.
 
     Attributes:
-        name: as the visitor knows it, with its folder inside a zip.
+        name: as the visitor knows it, behind that of its zip.
         path: of the uploaded file.
         member: of the zip, if it is in one.
         error: the sentence that `read` raises, where listing found a reason already.
@@ -63,53 +64,50 @@ def _unpacked(path: Path, member: zipfile.ZipInfo) -> bytes:
         with zipfile.ZipFile(path) as archive, archive.open(member) as file:
             return file.read(MAX_BYTES)  # Without a number, all is unpacked first.
     except Exception:  # Each way of packing has its own kinds on damaged data: zlib.error, LZMAError, ...
-        raise PhotoError(ODD_ZIP) from None
+        raise PhotoError(ZIPS["odd"]) from None
 
 
-def list_pictures(files: list[Picture]) -> list[Picture]:
-    """List uploads in their order, zips replaced by what is in them.
+def list_pictures(files: list[Picture]) -> tuple[list[Picture], int]:
+    """List uploads in their order, zips replaced by the pictures in them.
 
     Returns:
-        At most MAX_PHOTOS pictures; where there were more, one after them says so.
+        At most MAX_PHOTOS pictures; where there were more, one after them says so. And how many files of the zips were
+        left out, since they are no pictures by their names.
     """
-    pictures = []
+    pictures, left_out = [], 0
     for picture in files:
         with picture.path.open("rb") as file:
             is_zip = file.read(4) in ZIP_STARTS
-        pictures += _list_zip(picture.name, picture.path) if is_zip else [picture]
+        found, others = _list_zip(picture.name, picture.path) if is_zip else ([picture], 0)
+        pictures += found
+        left_out += others
     if len(pictures) > MAX_PHOTOS:
         sentence = f"Only the first {MAX_PHOTOS} pictures were read; send the others separately."
         pictures[MAX_PHOTOS:] = [Picture(f"{len(pictures) - MAX_PHOTOS} more", Path(), error=sentence)]
-    return pictures
+    return pictures, left_out
 
 
-def _list_zip(name: str, path: Path) -> list[Picture]:
+def _list_zip(name: str, path: Path) -> tuple[list[Picture], int]:
+    """Its pictures, or one that says what is wrong with it; and how many other files it holds."""
     # Counted before zipfile makes an object of each: a small zip can name a million files.
     if path.read_bytes().count(ZIP_ENTRY) > 10 * MAX_PHOTOS:
-        return [Picture(name, path, error=f"The zip holds too many files; put at most {MAX_PHOTOS} pictures into one.")]
+        sentence = f"The zip holds too many files; put at most {MAX_PHOTOS} pictures into one."
+        return [Picture(name, path, error=sentence)], 0
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
+            members = [(member.filename.replace("\\", "/"), member) for member in archive.infolist()]
     except Exception:  # BadZipFile, NotImplementedError on a version, UnicodeDecodeError on a name, struct.error, ...
-        return [Picture(name, path, error=ODD_ZIP)]
-    pictures = [_in_zip(path, member) for member in members if not _is_ignored(member.filename)]
-    return pictures or [Picture(name, path, error="The zip is empty; put pictures into it.")]
+        return [Picture(name, path, error=ZIPS["odd"])], 0
+    files = [(inside, member) for inside, member in members if not inside.endswith("/")]
+    pictures = [Picture(f"{name}/{inside}", path, member) for inside, member in files if is_picture(inside)]
+    if not pictures:
+        return [Picture(name, path, error=ZIPS["none"])], 0
+    return pictures, len(files) - len(pictures)
 
 
-def _is_ignored(name: str) -> bool:
-    parts = PureWindowsPath(name.lower()).parts
-    return not IGNORED.isdisjoint(parts) or parts[-1].startswith("._")
-
-
-def _in_zip(path: Path, member: zipfile.ZipInfo) -> Picture:
-    name = PureWindowsPath(member.filename)  # Takes both slashes.
-    error = ""
-    if name.root or ".." in name.parts:
-        name = PureWindowsPath(name.name)
-        error = "The zip gives this file a path outside itself; pack the pictures again."
-    elif member.flag_bits & 1:
-        error = "The zip is encrypted; pack the pictures without a password."
-    return Picture(name.as_posix(), path, member, error)
+def is_picture(name: str) -> bool:
+    """Whether a file of a zip is a picture, by its name, folders before it with slashes; what macOS adds is none."""
+    return bool(re.search(ZIPS["picture"], name, re.IGNORECASE)) and not re.search(ZIPS["hidden"], name, re.IGNORECASE)
 
 
 class FetchNothing:

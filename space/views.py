@@ -12,6 +12,7 @@ from PIL import Image
 
 from chain.verdict import NO_FACE, UNSURE, to_csv
 from judging import Judgement, Row
+from uploads import ZIPS
 
 PHOTO_SIZE, FACE_SIZE = 480, 256  # Pixels of the longer side of a picture in the page.
 SPECTRUM_SIZE = 512  # Pixels a side, cut from the middle: shrinking would wipe out the traces it is meant to show.
@@ -167,11 +168,12 @@ def describe_evidence(evidence: np.ndarray | None) -> str:
     )
 
 
-def batch_summary(rows: list[Row], info: dict) -> Markup | str:
+def batch_summary(rows: list[Row], left_out: int, info: dict) -> Markup | str:
     """How many verdicts of each kind, and a link that saves the rows as CSV; "" without rows.
 
     Args:
         rows: of `judging.judge_many`.
+        left_out: how many files of zips are no pictures.
         info: the detector.json in use.
     """
     if not rows:
@@ -180,11 +182,17 @@ def batch_summary(rows: list[Row], info: dict) -> Markup | str:
     files, failed = len({row["file"] for row in rows}), sum(bool(row["error"]) for row in rows)
     counts = ", ".join(f"{kinds[name]} {name}" for name in (*info["classes"], UNSURE))
     csv = base64.b64encode(to_csv(rows)).decode()
-    return MACROS.batch_summary(counts, files, kinds[NO_FACE], failed, info["scope"], csv)
+    others = ZIPS["left_out"].format(count=left_out) if left_out else ""
+    return MACROS.batch_summary(counts, files, kinds[NO_FACE], failed, others, info["scope"], csv)
 
 
 def batch_table(rows: list[Row], info: dict) -> Markup | str:
-    """A table of many faces with what is to know of each; arguments as of `batch_summary`."""
+    """A table of many faces with what is to know of each.
+
+    Args:
+        rows: of `judging.judge_many`.
+        info: the detector.json in use.
+    """
     return scroll("Verdicts", MACROS.batch_table(rows, info["words"])) if rows else ""
 
 

@@ -407,6 +407,10 @@ def test_the_spaces_chain_is_a_copy_of_the_original():
     assert not copies
 
 
+def test_the_page_knows_of_zips_what_the_space_does():
+    assert (ROOT / "web/zips.js").read_text() == vendor.zips_module(), "python -m export vendor"
+
+
 @pytest.mark.parametrize("place", ["space", "web"])
 def test_the_repositorys_models_are_described_and_stay_under_40_megabytes(place):
     described = {path: json.loads(path.read_text()) for path in (ROOT / place).glob("models/*/detector.json")}

@@ -432,6 +432,17 @@ def pack(contents: dict[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
+def stored_and_encrypted(contents: dict[str, bytes]) -> bytes:
+    """As PKWARE's cipher leaves files that were not packed: marked, and longer by its header of 12 bytes."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, bytes(12) + content)
+            archive.getinfo(name).flag_bits |= 1
+            archive.getinfo(name).file_size -= 12
+    return stream.getvalue()
+
+
 def test_many_files_and_zips_get_a_row_each(url):
     bomb = pack({"bomb.png": bytes(400_000_000)})
     assert len(bomb) < 400_000
@@ -458,20 +469,15 @@ def test_many_files_and_zips_get_a_row_each(url):
     event, [rows] = call(url, "predict_batch", [upload(url, *file) for file in files], None, True)
     assert event == "complete"
     judged = judge_as_is(url, PHOTO)
-    assert [row["file"] for row in rows if not row["error"]] == ["b.jpg", "in/a.jpg", "in/at 12:30.jpg"]
+    names = ("in/a.jpg", "/absolute.jpg", "C:/drive.jpg", "in/at 12:30.jpg")
+    assert [row["file"] for row in rows if not row["error"]] == ["b.jpg", *(f"c.zip/{name}" for name in names)]
     assert all(row == {"file": row["file"]} | judged for row in rows if not row["error"])
-    with pytest.raises(PhotoError) as no_picture:
-        read_photo(b"text")
     assert {row["file"]: row["error"] for row in rows if row["error"]} == {
-        "escaped.jpg": "The zip gives this file a path outside itself; pack the pictures again.",
-        "drive.jpg": "The zip gives this file a path outside itself; pack the pictures again.",
-        "absolute.jpg": "The zip gives this file a path outside itself; pack the pictures again.",
-        "note.txt": str(no_picture.value),
-        "bomb.png": "The file has 400.0 MB; choose one of at most 25 MB.",
-        "e.zip": uploads.ODD_ZIP,
-        "g.zip": uploads.ODD_ZIP,
-        "h.zip": uploads.ODD_ZIP,
-        "f.zip": "The zip is empty; put pictures into it.",
+        "d.zip/bomb.png": "The file has 400.0 MB; choose one of at most 25 MB.",
+        "e.zip": uploads.ZIPS["odd"],
+        "g.zip": uploads.ZIPS["odd"],
+        "h.zip": uploads.ZIPS["odd"],
+        "f.zip": uploads.ZIPS["none"],
     }
     assert all(row["verdict"] is None and row["model"] == "custom" for row in rows if row["error"])
 
@@ -481,7 +487,7 @@ def test_no_more_is_unpacked_than_a_zip_s_header_says(tmp_path):
     entry = archive.index(uploads.ZIP_ENTRY)
     archive[entry + 24 : entry + 28] = (1000).to_bytes(4, "little")  # The size in the list of files.
     (tmp_path / "bomb.zip").write_bytes(archive)
-    [picture] = uploads.list_pictures([uploads.Picture("bomb.zip", tmp_path / "bomb.zip")])
+    [picture], _ = uploads.list_pictures([uploads.Picture("bomb.zip", tmp_path / "bomb.zip")])
     tracemalloc.start()
     with pytest.raises(uploads.PhotoError, match="The zip is damaged"):
         picture.read()
@@ -491,29 +497,77 @@ def test_no_more_is_unpacked_than_a_zip_s_header_says(tmp_path):
 
 def test_no_more_than_a_hundred_pictures_are_read(tmp_path):
     (tmp_path / "a.zip").write_bytes(pack({f"{i}.png": b"" for i in range(105)}))
-    pictures = uploads.list_pictures([uploads.Picture("a.zip", tmp_path / "a.zip")])
+    pictures, _ = uploads.list_pictures([uploads.Picture("a.zip", tmp_path / "a.zip")])
     assert len(pictures) == 101
-    assert (pictures[99].name, pictures[100].name) == ("99.png", "5 more")
+    assert (pictures[99].name, pictures[100].name) == ("a.zip/99.png", "5 more")
     assert pictures[100].error == "Only the first 100 pictures were read; send the others separately."
 
 
 def test_a_zip_of_very_many_files_is_not_listed(tmp_path):
     (tmp_path / "a.zip").write_bytes(pack({f"{i}": b"" for i in range(1001)}))
-    [picture] = uploads.list_pictures([uploads.Picture("a.zip", tmp_path / "a.zip")])
+    [picture], _ = uploads.list_pictures([uploads.Picture("a.zip", tmp_path / "a.zip")])
     assert picture.error == "The zip holds too many files; put at most 100 pictures into one."
 
 
-def test_a_damaged_or_encrypted_picture_in_a_zip_is_said_so(tmp_path):
+ZIPS = {
+    "mixed": pack(
+        {
+            "in/a.jpg": PHOTO,
+            "in/": b"",
+            "b.PNG": b"no picture inside",
+            "c\\d.jpeg": PHOTO,
+            "note.txt": b"text",
+            "in/more.zip": b"PK",
+            "jpg": PHOTO,
+            "__MACOSX/in/._a.jpg": b"what macOS adds",
+            "in/.hidden.jpg": PHOTO,
+            "Thumbs.db": b"what Windows adds",
+        }
+    ),
+    "encrypted": stored_and_encrypted({"a.jpg": PHOTO, "note.txt": b"text"}),
+    "cut off": pack({"a.jpg": PHOTO})[:300],
+    "empty": pack({}),
+    "text": pack({"note.txt": b"text"}),
+}
+LIST_ON_PAGE = """async ([content, name]) => {
+  const { fromFiles } = await import('/incoming.js');
+  const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+  const { photos, leftOut } = await fromFiles([new File([bytes], name)]);
+  const said = ({ read }) => read().then(({ size }) => size, ({ message }) => message);
+  return [await Promise.all(photos.map(async (photo) => [photo.name, await said(photo)])), leftOut];
+}"""
+
+
+@pytest.mark.parametrize("kind", ZIPS)
+def test_space_and_page_find_the_same_in_a_zip(kind, browser, tmp_path):
+    def said(picture: uploads.Picture) -> int | str:
+        try:
+            return len(picture.read())
+        except uploads.PhotoError as error:
+            return str(error)
+
+    (tmp_path / "a.zip").write_bytes(ZIPS[kind])
+    pictures, left_out = uploads.list_pictures([uploads.Picture("photos.zip", tmp_path / "a.zip")])
+    in_space = [[[picture.name, said(picture)] for picture in pictures], left_out]
+    page, site = browser.new_page(), Site(ROOT / "web")
+    page.goto(site.url + "models.json")
+    on_page = page.evaluate(LIST_ON_PAGE, [base64.b64encode(ZIPS[kind]).decode(), "photos.zip"])
+    page.close()
+    site.stop()
+    assert on_page == in_space
+    names = ["in/a.jpg", "b.PNG", "c/d.jpeg"]
+    if kind == "mixed":
+        sizes = [len(PHOTO), len(b"no picture inside"), len(PHOTO)]
+        assert in_space == [[[f"photos.zip/{name}", size] for name, size in zip(names, sizes)], 6]
+
+
+def test_a_damaged_picture_in_a_zip_is_said_so(tmp_path):
     archive = bytearray(pack({"a.png": bytes(1000)}))
     archive[40] ^= 0xFF  # Inside the packed data.
     (tmp_path / "damaged.zip").write_bytes(archive)
-    archive = bytearray(pack({"a.png": bytes(1000)}))
-    archive[archive.index(uploads.ZIP_ENTRY) + 8] |= 1
-    (tmp_path / "encrypted.zip").write_bytes(archive)
-    for name, sentence in (("damaged.zip", "The zip is damaged"), ("encrypted.zip", "The zip is encrypted")):
-        [picture] = uploads.list_pictures([uploads.Picture(name, tmp_path / name)])
-        with pytest.raises(uploads.PhotoError, match=sentence):
-            picture.read()
+    [picture], _ = uploads.list_pictures([uploads.Picture("damaged.zip", tmp_path / "damaged.zip")])
+    with pytest.raises(uploads.PhotoError, match="The zip is damaged"):
+        picture.read()
 
 
 @contextlib.contextmanager
@@ -692,7 +746,7 @@ def test_names_of_files_are_no_html():
     info = {"classes": ["fake", "real"], "words": {}, "scope": "<u>"}
     table = views.batch_table([row], info)
     assert "<img" not in table and "<b>" not in table and "&lt;img src=x&gt;" in table
-    summary = views.batch_summary([row], info)
+    summary = views.batch_summary([row], 0, info)
     assert "<u>" not in summary
     [link] = re.findall(r"href=\"data:text/csv;charset=utf-8;base64,([\w+/=]+)\"", summary)
     assert base64.b64decode(link).decode("utf-8-sig").splitlines()[0] == ",".join(COLUMNS)
@@ -708,8 +762,10 @@ def test_a_batch_is_counted_by_faces_and_files():
         row | {"file": "bad.jpg", "error": "Damaged."},
     ]
     info = {"classes": list(CLASS_NAMES), "words": WORDS, "scope": SCOPE}
-    summary = views.batch_summary(rows, info)
+    summary = views.batch_summary(rows, 0, info)
     assert "Faces: 1 fake, 1 real, 0 unsure. Of 3 files, 1 without a face, 1 not judged. " + SCOPE in summary
+    others = uploads.ZIPS["left_out"].format(count=2)
+    assert f"1 not judged. {others} {SCOPE}" in views.batch_summary(rows, 2, info)
     cells = [re.findall(r"<td[^>]*>(.*?)</td>", line) for line in views.batch_table(rows, info).split("</tr>")[1:-1]]
     assert cells == [
         ["two.jpg", "1 of 2", WORDS["fake"], "12.5\u00a0%"],
@@ -723,14 +779,58 @@ def test_the_best_model_comes_first_and_those_without_weights_last(tmp_path):
     for name, accuracy in (("a", 0.6), ("b", 0.9), ("c", 0.99), ("d", None)):
         (tmp_path / name).mkdir()
         metrics = {"test": {"at_threshold": {"accuracy": accuracy}}} if accuracy else {}
-        (tmp_path / name / "detector.json").write_text(json.dumps({"name": name, "metrics": metrics}))
-        if name != "c":
-            (tmp_path / name / "model.tflite").touch()
+        files = {} if name == "c" else {"model.tflite": hashlib.sha256(b"").hexdigest()}
+        info = {"name": name, "metrics": metrics, "files": files}
+        (tmp_path / name / "detector.json").write_text(json.dumps(info))
+        for file in files:
+            (tmp_path / name / file).touch()
     shutil.copytree(tmp_path / "a", tmp_path / "tfjs")  # The same model for the browser.
     assert list(detector.find_models(tmp_path).items()) == [(name, tmp_path / name) for name in "badc"]
     shutil.copytree(tmp_path / "a", tmp_path / "e")
     with pytest.raises(ValueError, match="Two models in .* are called a; keep one of them"):
         detector.find_models(tmp_path)
+
+
+def served(models_of: Path) -> None:
+    """Read the models of a folder, as the app does before it starts."""
+    for path in detector.find_models(models_of).values():
+        detector.Detector(path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (shutil.rmtree, "models holds no detector.json; fetch the model's folder again, or write it with `python"),
+        (lambda path: (path / "detector.json").write_text('{"name": '), "model/detector.json is damaged; fetch"),
+        (lambda path: (path / "detector.json").write_bytes(b"\xff"), "model/detector.json is damaged; fetch"),
+        (lambda path: (path / "detector.json").write_text("[]"), "model/detector.json is damaged; fetch"),
+        (
+            lambda path: (path / "detector.json").write_text('{"name": "model"}'),
+            "model/detector.json is damaged; fetch",
+        ),
+        (lambda path: (path / "model.tflite").unlink(), "model/model.tflite is missing; fetch"),
+        (lambda path: os.truncate(path / "model.tflite", 5), "model.tflite is not the file whose sha256 is in detec"),
+    ],
+)
+def test_a_missing_or_damaged_model_is_said_so(damage, sentence, tmp_path):
+    path = tmp_path / "models/model"
+    path.mkdir(parents=True)
+    (path / "model.tflite").write_bytes(b"weights")
+    files = {"model.tflite": hashlib.sha256(b"weights").hexdigest()}
+    (path / "detector.json").write_text(json.dumps({"name": "model", "files": files}))
+    served(tmp_path / "models")
+    damage(path)
+    with pytest.raises(detector.ModelError, match=re.escape(sentence)):
+        served(tmp_path / "models")
+
+
+def test_an_app_without_models_ends_with_one_line(tmp_path):
+    shutil.copytree(ROOT / "space", tmp_path / "space", ignore=shutil.ignore_patterns("models", ".venv", "__pycache__"))
+    done = subprocess.run([sys.executable, "app.py"], cwd=tmp_path / "space", capture_output=True, text=True)
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"error: .*/space/models holds no detector\.json; fetch the model's folder again.*\n", done.stderr
+    )
 
 
 def test_a_deep_network_is_drawn_short():

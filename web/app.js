@@ -6,6 +6,7 @@ import { listModels, loadDetector } from './detector.js';
 import { find } from './elements.js';
 import { fromFiles, fromTransfer } from './incoming.js';
 import { sharedPhotos, workOffline } from './offline.js';
+import ZIPS from './zips.js';
 
 const THUMBNAIL = 800; // Longer side of a photo as a card shows it, in pixels.
 
@@ -126,7 +127,7 @@ function add({ photos, leftOut }) {
   const { signal } = batch;
   const first = find('results').firstElementChild;
   const waiting = photos.map((photo) => ({ photo, card: addCard(photo.name, first) }));
-  const others = leftOut ? ` ${leftOut} other files were left out, as they are no pictures.` : '';
+  const others = leftOut ? ` ${ZIPS.left_out.replace('{count}', String(leftOut))}` : '';
   if (!photos.length) {
     if (others) status(`There is no picture in there.${others}`, true);
     return;

@@ -1,13 +1,13 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = 'ed8a69b07c0d';
+self.VERSION = '805d4ec556de';
 self.FILES = {
   "app.js": {
-    "bytes": 11750,
-    "sha256": "619c43aaa20ffc1dec45f08677d27542c929282a3a676a5ff22e8511aeee0163"
+    "bytes": 11770,
+    "sha256": "d7b49472ab2c9bf80bf25e6cf3f3dc4f9df17b8b3e88e7e4d89d44ed2bdcf05e"
   },
   "avif.js": {
-    "bytes": 2155,
-    "sha256": "220969c8fa20d5f79168fd04fefb6a5657e83000d8d43887fea2c0d09f943e96"
+    "bytes": 2554,
+    "sha256": "d768743be47174eb0b72ee08e881c9bf1f0c68f9c248acf472129aa427318719"
   },
   "backends.js": {
     "bytes": 6728,
@@ -102,8 +102,8 @@ self.FILES = {
     "sha256": "c304088851aea6b6b5ced1c720aaaeb5118cf4b39391062f185882e0ae6f6bee"
   },
   "incoming.js": {
-    "bytes": 4969,
-    "sha256": "538518e71f5d0d58083e5e913702a9ed04a8c280d355ca6e5104266e0762d40d"
+    "bytes": 5121,
+    "sha256": "7bd8df5129dec52bc52ff34d677fed613488baa029eeb13a905f79477a729b69"
   },
   "index.html": {
     "bytes": 6389,
@@ -266,5 +266,9 @@ self.FILES = {
   "worker.js": {
     "bytes": 4552,
     "sha256": "b7622d7e660753bc023b03fc5c7db4e4d6ff7c5b103389b8807ba1543984a8f0"
+  },
+  "zips.js": {
+    "bytes": 445,
+    "sha256": "1370bff301974dab28e67e85ee6c3324b0aee3276ed8895ecf74e129a5c4b5da"
   }
 };

@@ -10,11 +10,12 @@
  * @property {number} leftOut How many files of folders and zips were no pictures.
  */
 
-const PICTURE = /\.(jpe?g|jfif|png|webp|gif|avif|heic|heif|bmp|tiff?)$/i; // Some of these get a sentence of their own.
-const HIDDEN = /(^|\/)(\.|__MACOSX\/)/; // What macOS adds to folders and zips.
+import ZIPS from './zips.js';
+
+const PICTURE = new RegExp(ZIPS.picture, 'i'); // Some of these get a sentence of their own.
+const HIDDEN = new RegExp(ZIPS.hidden, 'i'); // What macOS adds to folders and zips.
 
 const MAX_ZIP_BYTES = 1e9;
-const ODD_ZIP = 'The zip is damaged, cut off or packed in a rare way; pack the pictures again.';
 const ONLY_ADDRESS =
   'The browser gave only the address of that picture, and this page fetches nothing from elsewhere; ' +
   'copy the picture and paste it here, or save it and choose the file.';
@@ -99,20 +100,22 @@ async function fromZip(file) {
     unzip = (filter) => self.fflate.unzipSync(bytes, { filter });
     unzip((entry) => entries.push(entry) && false); // Lists, and unpacks nothing.
   } catch {
-    return refuse(ODD_ZIP);
+    return refuse(ZIPS.odd);
   }
-  const files = entries.filter(({ name }) => !name.endsWith('/'));
-  const pictures = files.filter(({ name }) => isPicture(name));
-  if (!pictures.length) return refuse('There is no picture in this zip.');
-  const photos = pictures.map(({ name }) => ({
-    name: `${file.name}/${name}`,
+  const files = entries.map((entry) => ({ entry, inside: entry.name.replaceAll('\\', '/') }));
+  const wanted = files.filter(({ inside }) => !inside.endsWith('/'));
+  const pictures = wanted.filter(({ inside }) => isPicture(inside));
+  if (!pictures.length) return refuse(ZIPS.none);
+  const photos = pictures.map(({ entry: { name, compression, size, originalSize }, inside }) => ({
+    name: `${file.name}/${inside}`,
     async read() {
       try {
-        return new File([unzip((entry) => entry.name === name)[name]], name);
+        if (!compression && size !== originalSize) throw new Error('Encrypted, which adds a header.');
+        return new File([unzip((entry) => entry.name === name)[name]], inside);
       } catch {
-        throw new Error(ODD_ZIP);
+        throw new Error(ZIPS.odd);
       }
     },
   }));
-  return { photos, leftOut: files.length - pictures.length };
+  return { photos, leftOut: wanted.length - pictures.length };
 }

@@ -4,8 +4,8 @@
 
 ``web/vendor/`` gets TensorFlow.js, fflate and icodec's decoders of AVIF and WebP from ``tests/node_modules``, the last
 without the code that they make from text, and from ``train/chain`` what both must agree on about faces;
-``space/chain/`` is ``train/chain/`` again, since a Space can't import from outside its folder, and ``web/examples/`` is
-``space/examples/`` again.
+``space/chain/`` is ``train/chain/`` again, since a Space can't import from outside its folder, ``web/examples/`` is
+``space/examples/`` again, and ``web/zips.js`` is ``space/zips.json``.
 BlazeFace goes to both: as it is to ``train/chain/``, converted to the page. ``web/files.js`` lists the page's files.
 The tests fail when a copy differs from its source, or the list from the files: run this after any change in ``web/``.
 """
@@ -27,6 +27,7 @@ NODE = ROOT / "tests/node_modules"
 CHAIN = ROOT / "train/chain"
 SPACE_CHAIN = ROOT / "space/chain"
 EXAMPLES = ROOT / "space/examples"
+ZIPS = ROOT / "space/zips.json"
 BLAZEFACE = NODE / "@mediapipe/face_detection/face_detection_short_range.tflite"
 ICODEC = NODE / "icodec"
 DECODERS = {  # With the SHA-256 of what DECODER_CHANGES is for.
@@ -104,6 +105,7 @@ def vendor(args: argparse.Namespace) -> None:
         faces.convert(source, folder)
     copy_chain()
     copy_examples()
+    (ROOT / "web/zips.js").write_text(zips_module())
     write_face_check()
     write_types()
     write_listing(ROOT / "web")
@@ -143,6 +145,12 @@ def copy_examples() -> None:
     """Make the page's copy of the Space's examples anew."""
     shutil.rmtree(ROOT / "web/examples", ignore_errors=True)
     shutil.copytree(EXAMPLES, ROOT / "web/examples")
+
+
+def zips_module() -> str:
+    """What the Space knows of zips, as a module of the page."""
+    note = "// Copied from space/zips.json by `python -m export vendor`; edit the original.\n"
+    return f"{note}export default {ZIPS.read_text().rstrip()};\n"
 
 
 def write_types() -> None:
