@@ -1,4 +1,5 @@
-"""The page's face search is Python's to the last bit, with a network that both can compute alike.
+"""The page's face search is Python's to the last bit, with a network that both can compute alike; so is what readers of
+several formats share.
 
 BlazeFace's outputs differ by their last digits between LiteRT and TensorFlow.js, so that test_faces.py must allow for
 it. Here both are given a network that is made up: it takes the reddest, greenest and bluest places for two eyes and a
@@ -7,6 +8,7 @@ mouth, in whole numbers. Then all else must be the same. Node runs the page's si
 
 import base64
 import json
+import struct
 import subprocess
 
 import numpy as np
@@ -14,7 +16,7 @@ import pytest
 from conftest import ROOT
 from PIL import Image, ImageDraw
 
-from train.chain import faces, verdict
+from train.chain import faces, read, verdict
 from train.chain.faces import FACTS, SIDE
 
 REACH = 24  # How far an anchor sees, in pixels of the network's square.
@@ -152,3 +154,61 @@ def test_the_page_s_search_is_python_s(name, on_page, monkeypatch):
         pixels = np.frombuffer(base64.b64decode(found["pixels"]), np.uint8).reshape(*found["size"], 4)
         np.testing.assert_array_equal(pixels[..., :3], view.pixels)
         assert (pixels[..., 3] == 255).all()
+
+
+def tiffs() -> list[bytes]:
+    """EXIF of a few fields or of many, in either order of bytes; much of it is cut off, miscounted or mistyped."""
+    random = np.random.default_rng(0)
+    made = []
+    for _ in range(4000):
+        order = random.choice(["<", ">"])
+        mark = {"<": b"II*\0", ">": b"MM\0*"}[order] if random.random() < 0.95 else random.bytes(4)
+        start, count = random.choice([8, 8, 9, 30]), random.choice([1, 2, 3, 14])
+        tags = random.choice([0x0112, 0x0112, 0x010F], count)
+        if count == 14:
+            tags[:-1] = 0x010F  # The last of many is read too.
+        fields = [(tag, random.choice([3, 3, 3, 4]), random.choice([1, 1, 1, 2])) for tag in tags]
+        packed = [struct.pack(f"{order}HHIHH", *field, random.integers(0, 11), 0) for field in fields]
+        said = count + random.choice([0, 0, 0, 1, -1])
+        tiff = mark + struct.pack(f"{order}I", start) + bytes(start - 8) + struct.pack(f"{order}H", said)
+        tiff += b"".join(packed) + bytes(random.choice([0, 4]))
+        made.append(tiff[: random.integers(0, 40)] if random.random() < 0.3 else tiff)
+    return made
+
+
+@pytest.fixture(scope="module")
+def shared() -> tuple[dict, list[bytes], np.ndarray]:
+    """What the page's bytes.js answers; to these TIFFs, and to this picture."""
+    given, pixels = tiffs(), np.random.default_rng(1).integers(0, 256, (3, 5, 4), np.uint8)
+    picture = {"width": 5, "height": 3, "rgba": base64.b64encode(pixels.tobytes()).decode()}
+    sent = json.dumps({"tiffs": [base64.b64encode(tiff).decode() for tiff in given], "picture": picture})
+    done = subprocess.run(["node", ROOT / "tests/bytes.mjs"], input=sent, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), given, pixels
+
+
+def pixels_of(sent: dict) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(sent["rgba"]), np.uint8).reshape(sent["height"], sent["width"], 4)
+
+
+def test_the_page_reads_orientations_as_python_does(shared):
+    found, given, _ = shared
+    expected = [read._orientation(tiff) for tiff in given]
+    assert {*expected} == {*range(1, 9)}
+    assert [(tiff.hex(), one) for tiff, one in zip(given, found["orientations"])] == [
+        (tiff.hex(), one) for tiff, one in zip(given, expected)
+    ]
+
+
+def test_the_page_turns_pictures_as_python_does(shared):
+    found, _, pixels = shared
+    for orientation, picture in enumerate(found["turned"], 1):
+        np.testing.assert_array_equal(pixels_of(picture), read._turned(pixels, orientation))
+
+
+def test_the_page_lays_colours_on_white_as_python_does(shared):
+    value, alpha = np.mgrid[:256, :256].astype(np.uint8)
+    colours = np.stack([value, 255 - value, value * 7], axis=-1)
+    opaque = np.full((256, 256, 1), 255, np.uint8)
+    expected = np.concatenate([read._on_white(colours, alpha[..., None]), opaque], axis=-1)
+    np.testing.assert_array_equal(pixels_of(shared[0]["onWhite"]), expected)
