@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 tests=(tests)
 if [ "${1:-}" = --quick ]; then
   shift
-  tests=(tests/test_{chain,conditions,data,degrade,explore,faces,layout,metrics,models,photo,rooms,setup,twins,verdict}.py)
+  tests=(tests/test_{cards,chain,conditions,data,degrade,explore,faces,layout,metrics,models,photo,rooms,setup,twins,verdict}.py)
   for name in a_card_shows_the_verdict_in_words_and_figures many_files_give_cards_a_table_and_a_csv \
     the_pictures_of_a_zip_are_judged_and_the_rest_is_counted a_file_that_can_t_be_judged_gets_a_sentence \
     the_list_of_files_is_the_folder_s the_module_s_answer_has_what_it_documents; do
