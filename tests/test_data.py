@@ -18,7 +18,7 @@ import pytest
 from conftest import draw, encode, train_command, write_dataset
 from PIL import Image
 
-from train import __main__
+from train import __main__, run
 from train.chain.read import read_photo
 from train.chain.resize import resize
 from train.figures import evaluate
@@ -127,6 +127,7 @@ def test_names_that_are_no_utf8_are_names_too(tmp_path, monkeypatch):
     assert data.load_checked(root, ("train",)) == first and len(first) == 4
     evaluate.write_scores(tmp_path, "train", first, np.zeros(4))
     assert b"real/caf\xe9.jpg,real,0" in (tmp_path / "scores-train.csv").read_bytes()
+    assert os.fsdecode(b"real/caf\xe9.jpg") in [row["file"] for row in run.read_csv(tmp_path / "scores-train.csv")]
 
 
 def test_a_file_is_read_once_and_again_after_a_change(tmp_path, monkeypatch):

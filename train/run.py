@@ -127,7 +127,7 @@ def read_csv(path: Path) -> list[dict]:
     """Read rows written by `write_csv`, numbers as such; none if there is no file."""
     if not path.exists():
         return []
-    with path.open(newline="") as file:
+    with path.open(newline="", errors="surrogateescape") as file:
         return [{key: _number(value) for key, value in row.items()} for row in csv.DictReader(file)]
 
 
