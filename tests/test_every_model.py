@@ -509,13 +509,14 @@ def test_figures_of_another_threshold_go_with_their_scores(trained, dataset, tmp
     assert train.main([*command, str(dataset), "--extra", f"more={other / 'test'}"]) == 0
     figures = run.read_json(copied, "metrics.json")
     assert figures["splits"].keys() == {"valid", "test"} and figures["extra"]["more"]["dataset"]["name"] == "more"
+    (copied / "plots/robustness.png").touch()
 
     assert train.main([*command, str(other), "--split", "valid"]) == 0
     figures = run.read_json(copied, "metrics.json")
     assert figures["splits"].keys() == {"valid"} and "extra" not in figures
     assert figures["splits"]["valid"]["dataset"]["counts"] == {"valid/fake": 6, "valid/real": 6}
     assert {path.name for path in copied.glob("scores-*")} == {"scores-valid.csv"}
-    assert not (copied / "plots/confusion-test.png").exists()
+    assert not (copied / "plots/confusion-test.png").exists() and not (copied / "plots/robustness.png").exists()
     capsys.readouterr()
     assert train.main(["report", str(copied), "--out", str(tmp_path / "report.html")]) == 2
     assert "has no test figures" in capsys.readouterr().err

@@ -164,6 +164,7 @@ def kept_figures(out: Path, validation: str) -> dict:
     figures = run.read_json(out, run.METRICS)
     if figures.get("chosen_on") == validation:
         return figures
+    (out / run.PLOTS / "robustness.png").unlink(missing_ok=True)
     for name in (*figures.get("splits", {}), *figures.get("extra", {})):
         print(
             f"{out}: figures of {name} are deleted, since their threshold came from other validation images",
