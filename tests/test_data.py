@@ -17,6 +17,7 @@ import psutil
 import pytest
 from conftest import draw, encode, train_command, write_dataset
 from PIL import Image
+from test_agreement import kinds
 
 from train import __main__, run
 from train.chain.read import read_photo
@@ -117,6 +118,14 @@ def test_what_is_no_file_is_one_unreadable_photo_each(tmp_path, capsys):
     assert len(data.load_checked(root, ("train",))) == 4
     error = capsys.readouterr().err
     assert f"skipped {root}/train/real/gone.jpg: There is no such file." in error
+
+
+def test_every_picture_that_is_read_says_how_it_is_stored(tmp_path):
+    """Pillow alone refuses some of these, for damage that no pixel needs."""
+    for name, content in kinds().items():
+        (tmp_path / name).write_bytes(content)
+        found = data.inspect(data.Photo(str(tmp_path / name), "train", 1))
+        assert not found.error and found.header and all(found.size) and found.look, name
 
 
 def test_names_that_are_no_utf8_are_names_too(tmp_path, monkeypatch):
