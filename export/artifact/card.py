@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 from huggingface_hub import EvalResult, ModelCard, ModelCardData, hf_hub_url
-from scipy.stats import binomtest
 
 from train import run
+from train.figures.metrics import interval_95
+from train.figures.robustness import tables
 
 LICENSE = "cc-by-nc-sa-4.0"  # Of the weights that this project passes on, whatever their images' own is.
 SPLITS = {"train": "training", "valid": "validation", "test": "test"}  # As people call them.
@@ -89,13 +90,12 @@ def ordered(splits: dict) -> list[tuple[str, dict]]:
 
 
 def heading(info: dict, others: Sequence[str]) -> str:
-    size = info["input"]["size"]  # None for an ensemble.
-    to_size = f" to {size} x {size}" if size else ""
+    size = info["input"]["size"]
     lines = [
         f"# DeepFaceDetect: {info['name']}",
         "",
         "Tells real face photographs from faces that StyleGAN made. It takes RGB pixels from 0 to 255, of any height "
-        f"and width (its first layers resize{to_size} and scale), and answers with one number, P(real)"
+        f"and width (its first layers resize to {size} x {size} and scale), and answers with one number, P(real)"
         + (", and a map of what speaks for a fake." if info["evidence"] else "."),
     ]
     if others:
@@ -271,8 +271,8 @@ named there. In brackets 95% intervals: Wilson's for shares, Hanley and McNeil's
 
 def with_interval(share: float, count: float) -> str:
     """A share of ``count`` images, with its 95% Wilson interval."""
-    interval = binomtest(round(share * count), round(count)).proportion_ci(0.95, method="wilson")
-    return f"{share:.1%} ({interval.low:.1%} to {interval.high:.1%})"
+    low, high = interval_95(round(share * count), round(count))
+    return f"{share:.1%} ({low:.1%} to {high:.1%})"
 
 
 def auc_interval(auc: float, fakes: int, reals: int) -> tuple[float, float]:
@@ -315,17 +315,7 @@ def robustness(figures: dict | None) -> str:
     if not figures:
         return ""
     parts = ["## Robustness\n\nShare judged right at the one threshold, through the whole way from photo to verdict.\n"]
-    for kind, shares in figures["grid"].items():
-        rows = [
-            {"pixels": str(size)} | {file: f"{share:.2f}" for file, share in zip(figures["files"], row)}
-            for size, row in zip(figures["sizes"], shares)
-        ]
-        parts += [f"{kind.capitalize()}, by longer side in pixels and file:\n", run.markdown(rows, len(rows[0]))]
-    rows = [
-        {"condition": name} | {kind: f"{found['accuracy'][kind]:.2f}" for kind in figures["grid"]}
-        for name, found in figures["conditions"].items()
-    ]
-    return "\n".join([*parts, run.markdown(rows, len(figures["grid"]))]).rstrip()
+    return "\n".join([*parts, *(run.markdown(rows, len(rows[0]) - 1) for rows in tables(figures))]).rstrip()
 
 
 def failures(info: dict) -> str:
