@@ -47,16 +47,12 @@ def model_card(info: dict, detector: Detector | None) -> Markup:
     size += f"sees {info['input']['size']} × {info['input']['size']} pixels."
     if not test:
         return MACROS.model_card(info["name"], [MACROS.paragraph(f"{size} It was not measured: there are no figures.")])
-    drawings = [
-        roc(test["roc"], test["roc_auc"]) if "roc" in test else "",
-        calibration(test["calibration"]["after"]) if "calibration" in test else "",
-    ]
     parts = [
         MACROS.paragraph(f"{learnt_from(info)} {size}"),
         MACROS.columns([_figures(test), confusion(test["at_threshold"]["confusion_matrix"], info["classes"])]),
-        MACROS.columns(drawings) if any(drawings) else "",
-        _operating_points(test.get("operating_points", [])),
-        _unsure(info.get("unsure")),
+        MACROS.columns([roc(test["roc"], test["roc_auc"]), calibration(test["calibration"]["after"])]),
+        _operating_points(test["operating_points"]),
+        _unsure(info["unsure"]),
         *(heat_map(info["robustness"], kind) for kind in ("fake", "real") if "robustness" in info),
         _in_conditions(info["robustness"]) if "robustness" in info else "",
         _other_sources(info.get("extra", {})),
@@ -122,12 +118,13 @@ def _operating_points(points: list[dict]) -> Markup | str:
     return table("If fewer real photos may be accused", ("Accused at most", "Fakes found", "Threshold"), rows)
 
 
-def _unsure(band: dict | None) -> Markup | str:
-    if not band:
+def _unsure(band: dict) -> Markup | str:
+    if band["low"] == band["high"]:
         return ""
+    right = f", and {percent(band['accuracy'])} of those are right" if band["coverage"] else ""
     return MACROS.paragraph(
         f"It says “unsure” where P(real) is from {band['low']:.3f} to {band['high']:.3f}. It gives a verdict on "
-        f"{percent(band['coverage'])} of the images, and {percent(band['accuracy'])} of those are right."
+        f"{percent(band['coverage'])} of the images{right}."
     )
 
 

@@ -733,6 +733,13 @@ def test_the_best_model_comes_first_and_those_without_weights_last(tmp_path):
         detector.find_models(tmp_path)
 
 
+def test_a_band_is_told_where_there_is_one():
+    band = {"low": 0.4, "high": 0.6, "coverage": 0.8, "accuracy": 0.95}
+    assert "on 80.0\u00a0% of the images, and 95.0\u00a0% of those are right." in charts._unsure(band)
+    assert "on 0.0\u00a0% of the images." in charts._unsure(band | {"coverage": 0.0, "accuracy": None})
+    assert charts._unsure(band | {"low": 0.6}) == ""
+
+
 def test_a_deep_network_is_drawn_short():
     drawing = charts.architecture("deep", [{"kind": "Conv2D", "shape": "1 × 1 × 1", "parameters": 10}] * 50)
     assert drawing.count("<rect") == charts.MAX_LAYERS + 1

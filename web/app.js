@@ -37,7 +37,7 @@ function progress(value, max, words = '') {
   find('progress').ariaLabel = find('loaded').textContent = words;
 }
 
-function about({ name, metrics, provenance, threshold, unsure, temperature }) {
+function about({ name, metrics, provenance, threshold, unsure }) {
   const { counts, names } = provenance.dataset;
   const sentences = [
     `Model "${name}", trained on ${counts['train/real']} real and ${counts['train/fake']} fake faces ` +
@@ -52,13 +52,13 @@ function about({ name, metrics, provenance, threshold, unsure, temperature }) {
     );
   } else sentences.push('How often it is right was not measured on test images.');
   sentences.push(`Called real from P(real) ${threshold.toFixed(3)} on.`);
-  if (unsure) {
+  if (unsure.low < unsure.high) {
+    const rest = `; of the rest (${percent(unsure.coverage)} of photos) ${percent(unsure.accuracy)} were right`;
     sentences.push(
-      `Between ${percent(unsure.low)} and ${percent(unsure.high)} it says "unsure"; of the rest ` +
-        `(${percent(unsure.coverage)} of photos) ${percent(unsure.accuracy)} were right.`,
+      `Between ${percent(unsure.low)} and ${percent(unsure.high)} it says "unsure"${unsure.coverage ? rest : ''}.`,
     );
   }
-  if (temperature) sentences.push('P(real) is calibrated on validation images.');
+  sentences.push('P(real) is calibrated on validation images.');
   return sentences.join(' ');
 }
 

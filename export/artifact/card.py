@@ -116,7 +116,8 @@ def purpose(info: dict) -> str:
         "moderation, identification, law enforcement or any decision about a person, and not for commercial use "
         "(see its licence).",
     ]
-    if unsure := info.get("unsure"):
+    unsure = info["unsure"]
+    if unsure["low"] < unsure["high"]:
         lines += [
             "",
             f'From P(real) {unsure["low"]:.3f} up to {unsure["high"]:.3f} the answer is "unsure". Outside of that it '
@@ -259,11 +260,11 @@ def figures(info: dict) -> str:
             f"\nThe threshold, P(real) {info['threshold']:.3f}, was chosen on the validation split, so that split's "
             "figures flatter the model a little."
         )
-    calibrated = "\nP(real) is calibrated by Platt scaling, inside the model." if "temperature" in info else ""
     return f"""## Figures
 
 Of the images named above and no others: they are not figures of the full 140,000-image set unless that is the set
-named there. In brackets 95% intervals: Wilson's for shares, Hanley and McNeil's (1982) for ROC AUC.{note}{calibrated}
+named there. In brackets 95% intervals: Wilson's for shares, Hanley and McNeil's (1982) for ROC AUC.{note}
+P(real) is calibrated by Platt scaling, inside the model.
 
 {run.markdown(rows, numbers=5)}
 {run.markdown(details, numbers=4).rstrip()}"""

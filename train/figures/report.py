@@ -183,13 +183,16 @@ def one_run(folder: Path, figures: dict) -> list[Markup]:
     counts = ", ".join(f"{count} {name}" for name, count in config["dataset"]["counts"].items())
     unsure = figures["unsure"]
     right = f", {unsure['accuracy']:.1%} of them judged right" if unsure["coverage"] else ""
+    band = (
+        f" Unsure from {unsure['low']:.3f} to {unsure['high']:.3f}: {unsure['coverage']:.0%} of the "
+        f"{unsure['measured_on']} images lie outside{right}."
+    )
     parts = [
         html.text(f"{config['model']}, on {' + '.join(config['dataset']['names'])} ({counts}).{start(config)}"),
         html.text(
-            f"Called real from P(real) {figures['threshold']:.3f} on ({figures['threshold_from']}). Unsure from "
-            f"{unsure['low']:.3f} to {unsure['high']:.3f}: {unsure['coverage']:.0%} of the {unsure['measured_on']} "
-            f"images lie outside{right}. Calibrated by a temperature of {figures['temperature']:.2f} "
-            f"and an offset of {figures['offset']:.2f}."
+            f"Called real from P(real) {figures['threshold']:.3f} on ({figures['threshold_from']})."
+            f"{band if unsure['low'] < unsure['high'] else ''} Calibrated by a temperature of "
+            f"{figures['temperature']:.2f} and an offset of {figures['offset']:.2f}."
         ),
     ]
     for split in (name for name in SPLIT_TITLES if name in figures["splits"]):
