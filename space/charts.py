@@ -53,8 +53,7 @@ def model_card(info: dict, detector: Detector | None) -> Markup:
         MACROS.columns([roc(test["roc"], test["roc_auc"]), calibration(test["calibration"]["after"])]),
         _operating_points(test["operating_points"]),
         _unsure(info["unsure"]),
-        *(heat_map(info["robustness"], kind) for kind in ("fake", "real") if "robustness" in info),
-        _in_conditions(info["robustness"]) if "robustness" in info else "",
+        *(_robustness(info["robustness"]) if "robustness" in info else ()),
         _other_sources(info.get("extra", {})),
     ]
     return MACROS.model_card(info["name"], parts)
@@ -144,13 +143,16 @@ def heat_map(robustness: dict, kind: str) -> Markup:
     return scroll(caption, MACROS.matrix(f"{caption}, in other sizes and files", header, rows))
 
 
-def _in_conditions(robustness: dict) -> Markup:
-    """Shares judged right of turned, framed, grey ... pictures, whose faces are found and cut out first."""
+def _robustness(robustness: dict) -> list[Markup]:
+    """Shares judged right of each class that was measured: by size and file, and turned, framed, grey ..."""
+    kinds = list(robustness["grid"])
     rows = [
-        (name, *(percent(found["accuracy"][kind]) for kind in ("fake", "real")))
+        (name, *(percent(found["accuracy"][kind]) for kind in kinds))
         for name, found in robustness["conditions"].items()
     ]
-    return table("What people do to pictures", ("", "Fakes right", "Real right"), rows)
+    header = ("", *({"fake": "Fakes right", "real": "Real right"}[kind] for kind in kinds))
+    conditions = table("What people do to pictures", header, rows)
+    return [*(heat_map(robustness, kind) for kind in kinds), conditions]
 
 
 def _other_sources(extra: dict[str, dict]) -> Markup | str:

@@ -733,6 +733,15 @@ def test_the_best_model_comes_first_and_those_without_weights_last(tmp_path):
         detector.find_models(tmp_path)
 
 
+def test_a_model_that_was_measured_on_degraded_fakes_alone_is_shown(folder):
+    info = json.loads((folder / "models/evidence/detector.json").read_text())
+    for of_class in (info["robustness"]["grid"], info["robustness"]["conditions"]["grey"]["accuracy"]):
+        del of_class["real"]
+    card = charts.model_card(info, detector.Detector(folder / "models/evidence"))
+    assert "Share of fakes found" in card and "Share of real photos" not in card
+    assert '<th scope="row">grey</th><td class="number">77.7\u00a0%</td></tr>' in card
+
+
 def test_a_band_is_told_where_there_is_one():
     band = {"low": 0.4, "high": 0.6, "coverage": 0.8, "accuracy": 0.95}
     assert "on 80.0\u00a0% of the images, and 95.0\u00a0% of those are right." in charts._unsure(band)
