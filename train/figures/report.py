@@ -12,7 +12,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from train import html, plots, run
-from train.figures import compare, robustness
+from train.figures import compare, metrics, robustness
 from train.spec import CLASS_NAMES
 
 SPLIT_TITLES = {"test": "Test images", "valid": "Validation images (threshold and calibration were chosen on these)"}
@@ -117,8 +117,8 @@ def paired(runs: dict[Path, dict]) -> list[Markup]:
         html.table(rows),
         html.text(
             "The runs of a pair judged the same images, by their content, so their difference is known better than "
-            "each one's figures: 2,000 resamples of the images, the same for both (paired bootstrap). Where the "
-            "interval holds 0, chance may be all there is."
+            f"each one's figures: {metrics.RESAMPLES:,} resamples of the images, the same for both (paired bootstrap). "
+            "Where the interval holds 0, chance may be all there is."
         ),
     ]
 
