@@ -215,7 +215,7 @@ def test_litert_answers_as_keras_on_every_kind_of_file():
     for name, content in torture().items():
         pixels = read_photo(content)
         outputs = network(pixels[None].astype("float32"), training=False)
-        p_real, evidence = space.look(pixels)
+        p_real, evidence = space.run(pixels)
         expected = {output.ndim: np.asarray(output[0]) for output in keras.tree.flatten(outputs)}
         assert abs(p_real - float(expected[2][0])) <= 0.001, name
         np.testing.assert_allclose(evidence, expected[4][..., 0], atol=0.01, err_msg=name)
