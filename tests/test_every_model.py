@@ -606,13 +606,3 @@ def test_a_learning_curve_orders_its_runs(trained, dataset, tmp_path, capsys):
     run.write_json(small / "metrics.json", figures)
     assert train.main(["learning-curve", str(trained), str(small), "--out", str(tmp_path / "curve")]) == 2
     assert "custom and small were measured on different test images" in capsys.readouterr().err
-
-
-def test_larger_subsets_hold_smaller_ones(dataset):
-    photos = data.scan(data.list_photos(dataset / "train", "train"))
-    small, large = ({photo.sha256 for photo in data.balanced_subset(photos, n)} for n in (8, 16))
-    assert small < large and len(small) == 8
-    with pytest.raises(data.DataError, match="1 training image can't show both classes"):
-        data.balanced_subset(photos, 1)
-    with pytest.raises(data.DataError, match="100 training images need 50 fake ones; there are 12"):
-        data.balanced_subset(photos, 100)

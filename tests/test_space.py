@@ -45,7 +45,6 @@ import detector  # noqa: E402
 import judging  # noqa: E402
 import uploads  # noqa: E402
 import views  # noqa: E402
-from chain.resize import resize  # noqa: E402
 
 README = ROOT / "space/README.md"
 SCOPE = "Trained on drawings; nothing else."
@@ -304,20 +303,6 @@ def opaque(image: Image.Image) -> bytes:
 def test_one_picture_gets_one_verdict_however_it_is_stored(url, name, write):
     image = draw(90, 70, 4)
     assert judge_as_is(url, write(image), name) == judge_as_is(url, encode(image, "PNG"), "plain.png")
-
-
-@pytest.mark.parametrize(
-    ("name", "image"),
-    [
-        ("grey.jpg", draw(90, 70, 5).convert("L")),
-        ("cmyk.jpg", draw(90, 70, 5).convert("CMYK")),
-        ("palette.png", draw(90, 70, 5).convert("P")),
-    ],
-)
-def test_other_colour_modes_are_judged_as_rgb(url, name, image):
-    content = encode(image, "JPEG" if name.endswith("jpg") else "PNG")
-    as_rgb = encode(Image.fromarray(read_photo(content)), "PNG")
-    assert judge_as_is(url, content, name) == judge_as_is(url, as_rgb, "rgb.png")
 
 
 BAD = {
@@ -637,13 +622,6 @@ def test_git_pushes_the_folder_with_its_binary_files_in_lfs(tmp_path):
     binary = {name for name in names if b"\0" in (folder / name).read_bytes()}
     assert (SPACE_MODEL / "model.tflite").relative_to(ROOT / "space").as_posix() in binary
     assert in_lfs == binary
-
-
-@pytest.mark.parametrize("shape", [(96, 96), (50, 70), (301, 203), (1, 5)])
-def test_resizing_is_that_of_the_networks(shape):
-    pixels = np.random.default_rng(8).integers(0, 256, (*shape, 3), np.uint8)
-    expected = keras.layers.Resizing(96, 96)(pixels[None].astype("float32"))[0]
-    np.testing.assert_allclose(resize(pixels, 96), np.asarray(expected), atol=1e-2)
 
 
 def pictures_in(html: str) -> list[np.ndarray]:
