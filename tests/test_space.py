@@ -29,7 +29,6 @@ from huggingface_hub import SpaceCard
 from PIL import Image
 from playwright.sync_api import expect
 from skimage import data
-from test_agreement import torture
 
 from export.artifact.litert import to_tflite
 from train.chain.read import MAX_BYTES, PhotoError, read_photo
@@ -207,17 +206,16 @@ def test_inside_the_band_the_verdict_is_unsure(url):
     assert row["p_real"] == 0.5 and row["unsure"] is True and row["verdict"] == "unsure"
 
 
-def test_litert_answers_as_keras_on_every_kind_of_file():
-    """The same network in the Space's file and in Keras', on all that people have."""
+def test_litert_answers_as_keras_of_the_same_network():
     network = keras.saving.load_model(SPACE_MODEL / "model.keras", compile=False)
     space = detector.Detector(SPACE_MODEL)
-    for name, content in torture().items():
-        pixels = read_photo(content)
+    for picture in (PORTRAIT, draw(41, 53, 1), draw(1000, 700, 2), draw(256, 256, 3, smooth=False)):
+        pixels = np.asarray(picture)
         outputs = network(pixels[None].astype("float32"), training=False)
         p_real, evidence = space.run(pixels)
         expected = {output.ndim: np.asarray(output[0]) for output in keras.tree.flatten(outputs)}
-        assert abs(p_real - float(expected[2][0])) <= 0.001, name
-        np.testing.assert_allclose(evidence, expected[4][..., 0], atol=0.01, err_msg=name)
+        assert abs(p_real - float(expected[2][0])) <= 0.001
+        np.testing.assert_allclose(evidence, expected[4][..., 0], atol=0.01)
 
 
 def test_a_face_is_cut_out_of_its_photo_and_judged_alone(url):
@@ -517,7 +515,7 @@ def visit(browser, url: str, **options):
 
 
 def test_a_full_queue_says_so_and_empties(url, browser):
-    data = {"data": [[upload(url, "a.jpg", encode(PORTRAIT, "JPEG"))] * 10, None, False]}
+    data = {"data": [[upload(url, "a.jpg", encode(PORTRAIT, "JPEG"))] * 4, None, False]}
     responses, enough = [], threading.Event()
 
     def ask() -> None:
@@ -733,11 +731,15 @@ def test_a_deep_network_is_drawn_short():
     assert "34 more layers" in drawing and "50 layers, 500 parameters" in drawing
 
 
-@pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
+@pytest.fixture
 def page(request, browser, url):
-    width, height = request.param
+    """The app on a desktop's screen, or on those that a test is marked with."""
+    width, height = getattr(request, "param", (1280, 900))
     with visit(browser, url, viewport={"width": width, "height": height}) as page:
         yield page
+
+
+on_both_screens = pytest.mark.parametrize("page", [(1280, 900), (390, 844)], ids=["desktop", "phone"], indirect=True)
 
 
 TABS = {
@@ -753,6 +755,7 @@ def open_tab(page, name: str) -> None:
     page.wait_for_selector(f"{TABS[name]} >> visible=true")
 
 
+@on_both_screens
 def test_every_tab_fits_and_shows_the_figures(page, network):
     for tab in [*TABS, "Models"]:
         open_tab(page, tab)
@@ -812,6 +815,7 @@ def show(page, example: str) -> None:
     page.locator(".examples button").nth(EXAMPLES[example]).click()
 
 
+@on_both_screens
 def test_an_example_is_judged_by_keyboard_and_shows_evidence(page):
     page.locator(".examples button").first.focus()
     page.keyboard.press("Enter")
@@ -829,6 +833,7 @@ def test_an_example_is_judged_by_keyboard_and_shows_evidence(page):
     opacity_is(page, "0")
 
 
+@on_both_screens
 def test_each_face_has_a_numbered_box_that_leads_to_its_card(page):
     show(page, "group")
     page.wait_for_selector("#face-3")
