@@ -90,6 +90,7 @@ def ordered(splits: dict) -> list[tuple[str, dict]]:
 
 
 def heading(info: dict, others: Sequence[str]) -> str:
+    """What it takes and answers, and the folders of other runs."""
     size = info["input"]["size"]
     lines = [
         f"# DeepFaceDetect: {info['name']}",
@@ -105,6 +106,7 @@ def heading(info: dict, others: Sequence[str]) -> str:
 
 
 def purpose(info: dict) -> str:
+    """What it is for and what not, and when it is unsure."""
     lines = [
         "## What it is for",
         "",
@@ -169,6 +171,7 @@ checks each file. Name a commit as the revision where the files must never chang
 
 
 def data(provenance: dict) -> str:
+    """Images, their sources and rights, and the options and packages of the training."""
     dataset = provenance["dataset"]
     rows = [
         {"split": name} | {kind: str(dataset["counts"].get(f"{split}/{kind}", 0)) for kind in ("real", "fake")}
@@ -347,6 +350,7 @@ def failures(info: dict) -> str:
 
 
 def contents() -> str:
+    """The repository's files."""
     return """## Files
 
 | file | content |
