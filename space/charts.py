@@ -71,12 +71,15 @@ def learnt_from(info: dict) -> str:
     """One paragraph on data and test, in numbers; "" without any."""
     if not (test := _test_of(info)):
         return ""
-    dataset = info["provenance"]["dataset"]
+    provenance = info["provenance"]
     low, high = test["at_threshold"]["accuracy_interval_95"]
-    counts, names = dataset["counts"], ", ".join(dataset["names"])
+    if "members" in provenance:
+        learnt = f"Joined from {' and '.join(member['model'] for member in provenance['members'])}."
+    else:
+        counts, names = provenance["dataset"]["counts"], ", ".join(provenance["dataset"]["names"])
+        learnt = f"Trained on {counts['train/real']:,} real and {counts['train/fake']:,} fake faces ({names})."
     return (
-        f"Trained on {counts['train/real']:,} real and {counts['train/fake']:,} fake faces ({names}). "
-        f"Of {sum(test['images'].values()):,} test images, which it had never seen, it judged "
+        f"{learnt} Of {sum(test['images'].values()):,} test images, which it had never seen, it judged "
         f"{percent(test['at_threshold']['accuracy'])} right (95 % interval {percent(low)} to {percent(high)})."
     )
 

@@ -668,12 +668,14 @@ def test_a_missing_model_is_named_and_another_can_be_chosen(copy, context):
     assert judged(page, photo("a.jpg"))
 
 
-def test_a_model_without_a_test_split_is_used_and_says_so(copy, context):
-    info = INFO | {"metrics": {"valid": INFO["metrics"]["valid"]}}
+def test_a_joined_model_without_a_test_split_is_used_and_says_so(copy, context):
+    provenance = {"dataset": {"names": ["drawn"], "counts": {"valid/real": 4}}, "members": [{"model": "a"}] * 2}
+    info = INFO | {"metrics": {"valid": INFO["metrics"]["valid"]}, "provenance": provenance}
     (copy.folder / MODEL / "detector.json").write_text(json.dumps(info))
     listing.write_listing(copy.folder)
     page = opened(context.new_page(), copy.url)
-    assert "How often it is right was not measured on test images." in page.inner_text("#about")
+    about = page.inner_text("#about")
+    assert about.startswith(f'Model "{INFO["name"]}", joined from a and a. How often it is right was not measured on')
     assert "right" not in page.locator("#model option").first.text_content()
     assert judged(page, photo("a.jpg"))
 

@@ -718,6 +718,12 @@ def test_a_model_that_was_measured_on_degraded_fakes_alone_is_shown(folder):
     assert '<th scope="row">grey</th><td class="number">77.7\u00a0%</td></tr>' in card
 
 
+def test_a_joined_model_names_its_members(folder):
+    info = json.loads((folder / "models/custom/detector.json").read_text())
+    info["provenance"] = {"dataset": {"names": ["drawn"], "counts": {"valid/real": 4}}, "members": [{"model": "a"}] * 2}
+    assert charts.learnt_from(info).startswith("Joined from a and a. Of 8 test images")
+
+
 def test_a_band_is_told_where_there_is_one():
     band = {"low": 0.4, "high": 0.6, "coverage": 0.8, "accuracy": 0.95}
     assert "on 80.0\u00a0% of the images, and 95.0\u00a0% of those are right." in charts._unsure(band)

@@ -39,10 +39,10 @@ function progress(value, max, words = '') {
 
 function about({ name, metrics, provenance, threshold, unsure }) {
   const { counts, names } = provenance.dataset;
-  const sentences = [
-    `Model "${name}", trained on ${counts['train/real']} real and ${counts['train/fake']} fake faces ` +
-      `(${names.join(', ')}).`,
-  ];
+  const learnt = provenance.members
+    ? `joined from ${provenance.members.map(({ model }) => model).join(' and ')}`
+    : `trained on ${counts['train/real']} real and ${counts['train/fake']} fake faces (${names.join(', ')})`;
+  const sentences = [`Model "${name}", ${learnt}.`];
   if (metrics.test) {
     const { images, at_threshold: at } = metrics.test;
     const [low, high] = at.accuracy_interval_95;
