@@ -1231,7 +1231,10 @@ def test_the_page_can_be_installed(site, context):
         [],
         [{"errorId": "in-incognito", "errorArguments": []}],  # What a test's browser is.
     )
-    for icon in json.loads((WEB / "manifest.webmanifest").read_text())["icons"]:
+    manifest = json.loads((WEB / "manifest.webmanifest").read_text())
+    [shared] = manifest["share_target"]["params"]["files"]
+    assert [*shared["accept"], ".zip"] == page.get_attribute("#file", "accept").split(",")
+    for icon in manifest["icons"]:
         if icon["type"] == "image/png":
             with Image.open(WEB / icon["src"]) as image:
                 assert f"{image.width}x{image.height}" == icon["sizes"]
