@@ -160,6 +160,20 @@ def test_a_broken_cache_costs_a_line_and_no_more(tmp_path, monkeypatch, capsys):
     assert "files.db can't be used" in capsys.readouterr().err
 
 
+def test_what_is_kept_may_be_read_by_whom_the_system_lets(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with pytest.raises(ValueError, match="half"), cache.written(tmp_path / "some/file") as file:
+            file.write(b"x")
+            raise ValueError("half")
+        assert not [*(tmp_path / "some").iterdir()]
+        cache.save(tmp_path / "some/file", numbers=np.arange(3))
+    finally:
+        os.umask(before)
+    [path] = (tmp_path / "some").iterdir()
+    assert (path.name, path.stat().st_mode & 0o777) == ("file", 0o640)
+
+
 def test_clean_empties_the_cache(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DEEPFACEDETECT_CACHE", str(tmp_path / "cache"))
     data.load_checked(write_dataset(tmp_path / "set", {"train": 1}), ("train",))
