@@ -583,6 +583,16 @@ def test_other_sources_take_no_splits_name(trained, dataset, capsys):
         assert "with a name that is no split and has no slash" in capsys.readouterr().err
 
 
+def test_two_of_one_name_are_not_compared(trained, dataset, tmp_path, capsys):
+    out, name = str(tmp_path / "out"), trained.name
+    twice = ["evaluate", str(trained), "--data", str(dataset), "--extra", "a=x", "--extra", "a=y"]
+    again = ["evaluate", str(trained), str(tmp_path / name), "--data", str(dataset), "--out", out]
+    for command, which in ((twice, "a"), (again, name), (["report", str(trained), str(trained), "--out", out], name)):
+        assert train.main(command) == 2
+        assert f"error: Two are called {which}; rename one of them." in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_report_needs_figures(tmp_path, capsys):
     (tmp_path / "model.keras").touch()
     assert train.main(["report", str(tmp_path), "--out", str(tmp_path / "report.html")]) == 2

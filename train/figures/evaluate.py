@@ -33,10 +33,13 @@ def evaluate(args: argparse.Namespace) -> None:
 
     Raises:
         data.DataError: the dataset or another source can't be used.
-        run.RunError: a run holds no finished network, and nothing tells which one it is to become.
+        run.RunError: a run holds no finished network, and nothing tells which one it is to become; or two runs that
+            are compared, or two sources, have one name.
     """
     trained, untrained = compare.sort_out(args.run)
+    compare.check_names([name for name, _ in args.extra])
     if args.out:
+        compare.check_names([folder.name for folder in args.run])
         args.out.mkdir(parents=True, exist_ok=True)  # Refused before hours of measuring, if it is.
     splits = tuple(dict.fromkeys(("valid", args.split)))
     photos = data.load_checked(args.data, splits, allow_duplicates=args.allow_duplicates, split_seed=args.split_seed)

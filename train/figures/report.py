@@ -32,8 +32,10 @@ def report(args: argparse.Namespace) -> None:
     """Write the page about ``args.run`` to ``args.out``.
 
     Raises:
-        run.RunError: a run was not evaluated, or is not trained and nothing tells which one it is to become.
+        run.RunError: a run was not evaluated, or is not trained and nothing tells which one it is to become; or two
+            have one name.
     """
+    compare.check_names([folder.name for folder in args.run])
     trained, untrained = compare.sort_out(args.run)
     runs = {folder: run.read_figures(folder) for folder in trained}
     sections = {"Figures on the test images": [html.table(summary(runs, untrained)), html.text(legend(runs))]}
