@@ -215,7 +215,7 @@ def judged(model: keras.Model, photos: list[data.Photo], as_is: bool) -> tuple[n
 
 
 def measure_source(
-    out: Path, name: str, model: keras.Model, photos: list[data.Photo], figures: dict, as_is: bool = True
+    out: Path, name: str, model: keras.Model, photos: list[data.Photo], figures: dict, as_is: bool
 ) -> dict:
     """Score another source, of both classes or one, and write the scores; real and fake are always kept apart.
 
