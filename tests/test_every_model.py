@@ -462,7 +462,7 @@ def test_conditions_are_measured_of_an_ensemble(dataset, monkeypatch, tmp_path):
     monkeypatch.setattr(robustness, "SIZES", (300, 48))
     monkeypatch.setattr(robustness, "FILES", ("PNG", "JPEG 60"))
     monkeypatch.setattr(robustness, "CONDITIONS", {"grey": conditions.CONDITIONS["grey"]})
-    model = models.mirrored(models.ensemble([models.custom((2,), 2), models.residual(None)]))
+    model = models.mirrored(models.ensemble([models.custom((2,), 2), models.custom((3,), 2)]))
     photos = data.load_checked(dataset, ("test",))
     labels = data.labels_of(photos)[:, 0].astype(int)
 
