@@ -254,7 +254,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="write the table to this file instead of printing it; a table that is there is continued",
     )
-    output.add_argument("--jsonl", type=Path, metavar="FILE", help="likewise, but as JSON lines")
+    output.add_argument(
+        "--jsonl", type=Path, metavar="FILE", help="likewise, but as JSON lines; /dev/stdout prints them"
+    )
     output.add_argument(
         "--out",
         metavar="FOLDER",
