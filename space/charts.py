@@ -47,18 +47,13 @@ def model_card(info: dict, detector: Detector | None) -> Markup:
     size += f"sees {info['input']['size']} × {info['input']['size']} pixels."
     if not test:
         return MACROS.model_card(info["name"], [MACROS.paragraph(f"{size} It was not measured: there are no figures.")])
-    drawings = [
-        roc(test["roc"], test["roc_auc"]) if "roc" in test else "",
-        calibration(test["calibration"]["after"]) if "calibration" in test else "",
-    ]
     parts = [
         MACROS.paragraph(f"{learnt_from(info)} {size}"),
         MACROS.columns([_figures(test), confusion(test["at_threshold"]["confusion_matrix"], info["classes"])]),
-        MACROS.columns(drawings) if any(drawings) else "",
-        _operating_points(test.get("operating_points", [])),
-        _unsure(info.get("unsure")),
-        *(heat_map(info["robustness"], kind) for kind in ("fake", "real") if "robustness" in info),
-        _in_conditions(info["robustness"]) if "robustness" in info else "",
+        MACROS.columns([roc(test["roc"], test["roc_auc"]), calibration(test["calibration"]["after"])]),
+        _operating_points(test["operating_points"]),
+        _unsure(info["unsure"]),
+        *(_robustness(info["robustness"]) if "robustness" in info else ()),
         _other_sources(info.get("extra", {})),
     ]
     return MACROS.model_card(info["name"], parts)
@@ -76,12 +71,15 @@ def learnt_from(info: dict) -> str:
     """One paragraph on data and test, in numbers; "" without any."""
     if not (test := _test_of(info)):
         return ""
-    dataset = info["provenance"]["dataset"]
+    provenance = info["provenance"]
     low, high = test["at_threshold"]["accuracy_interval_95"]
-    counts, names = dataset["counts"], ", ".join(dataset["names"])
+    if "members" in provenance:
+        learnt = f"Joined from {' and '.join(member['model'] for member in provenance['members'])}."
+    else:
+        counts, names = provenance["dataset"]["counts"], ", ".join(provenance["dataset"]["names"])
+        learnt = f"Trained on {counts['train/real']:,} real and {counts['train/fake']:,} fake faces ({names})."
     return (
-        f"Trained on {counts['train/real']:,} real and {counts['train/fake']:,} fake faces ({names}). "
-        f"Of {sum(test['images'].values()):,} test images, which it had never seen, it judged "
+        f"{learnt} Of {sum(test['images'].values()):,} test images, which it had never seen, it judged "
         f"{percent(test['at_threshold']['accuracy'])} right (95 % interval {percent(low)} to {percent(high)})."
     )
 
@@ -122,12 +120,13 @@ def _operating_points(points: list[dict]) -> Markup | str:
     return table("If fewer real photos may be accused", ("Accused at most", "Fakes found", "Threshold"), rows)
 
 
-def _unsure(band: dict | None) -> Markup | str:
-    if not band:
+def _unsure(band: dict) -> Markup | str:
+    if band["low"] == band["high"]:
         return ""
+    right = f", and {percent(band['accuracy'])} of those are right" if band["coverage"] else ""
     return MACROS.paragraph(
         f"It says “unsure” where P(real) is from {band['low']:.3f} to {band['high']:.3f}. It gives a verdict on "
-        f"{percent(band['coverage'])} of the images, and {percent(band['accuracy'])} of those are right."
+        f"{percent(band['coverage'])} of the images{right}."
     )
 
 
@@ -147,13 +146,16 @@ def heat_map(robustness: dict, kind: str) -> Markup:
     return scroll(caption, MACROS.matrix(f"{caption}, in other sizes and files", header, rows))
 
 
-def _in_conditions(robustness: dict) -> Markup:
-    """Shares judged right of turned, framed, grey ... pictures, whose faces are found and cut out first."""
+def _robustness(robustness: dict) -> list[Markup]:
+    """Shares judged right of each class that was measured: by size and file, and turned, framed, grey ..."""
+    kinds = list(robustness["grid"])
     rows = [
-        (name, *(percent(found["accuracy"][kind]) for kind in ("fake", "real")))
+        (name, *(percent(found["accuracy"][kind]) for kind in kinds))
         for name, found in robustness["conditions"].items()
     ]
-    return table("What people do to pictures", ("", "Fakes right", "Real right"), rows)
+    header = ("", *({"fake": "Fakes right", "real": "Real right"}[kind] for kind in kinds))
+    conditions = table("What people do to pictures", header, rows)
+    return [*(heat_map(robustness, kind) for kind in kinds), conditions]
 
 
 def _other_sources(extra: dict[str, dict]) -> Markup | str:

@@ -117,9 +117,9 @@ class Detector:
 
     def warm_up(self) -> None:
         """Load the network now."""
-        self.look(np.zeros((1, 1, 3), np.uint8))
+        self.run(np.zeros((1, 1, 3), np.uint8))
 
-    def look(self, pixels: np.ndarray) -> tuple[float, np.ndarray | None]:
+    def run(self, pixels: np.ndarray) -> tuple[float, np.ndarray | None]:
         """Run the network on one photo.
 
         Args:

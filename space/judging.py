@@ -50,7 +50,7 @@ def judge(detector: Detector, picture: Picture, as_is: bool = False) -> Judgemen
     """
     pixels = read_photo(picture.read())
     views = face_views(pixels, as_is)
-    seen = [detector.look(view.pixels) for view in views]
+    seen = [detector.run(view.pixels) for view in views]
     p_real, evidence = [p for p, _ in seen], [some for _, some in seen]
     found = rows(picture.name, views, p_real, detector.info)
     answer: Answer = {

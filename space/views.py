@@ -45,12 +45,13 @@ def data_uri(image: Image.Image, format: str = "PNG") -> str:
 def verdict_card(judgement: Judgement, info: dict) -> Markup:
     """The verdict on the photo in words, what it covers and what it is worth."""
     answer, faces = judgement.answer, judgement.rows
-    calibrated = "Calibrated on the validation images" if "temperature" in info else "Not calibrated"
     notes = [answer["scope"]]
     if answer["verdict"] == NO_FACE:
         notes = [row["advice"].removeprefix(answer["words"]).strip() for row in faces if row["advice"]] + notes
     else:
-        notes.append(f"{calibrated}. A score is evidence, not proof: never accuse anyone on it alone.")
+        notes.append(
+            "Calibrated on the validation images. A score is evidence, not proof: never accuse anyone on it alone."
+        )
     # The cards follow outside of what is read out by itself; so each face is said here too.
     read_out = [_in_a_sentence(row, p_real, info) for row, p_real in zip(faces, judgement.p_real)]
     return MACROS.verdict_card(answer, read_out, notes)
@@ -95,8 +96,7 @@ def face_cards(judgement: Judgement, info: dict) -> Markup:
 
 def bar(p_real: float, info: dict) -> Markup:
     """P(real), 0..1, on a scale from fake to real, with the band in which the verdict is "unsure"."""
-    band = info.get("unsure") or {"low": info["threshold"], "high": info["threshold"]}
-    return MACROS.bar(p_real, band["low"], band["high"])
+    return MACROS.bar(p_real, info["unsure"]["low"], info["unsure"]["high"])
 
 
 def error_card(sentence: str) -> Markup:

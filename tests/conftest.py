@@ -34,6 +34,9 @@ CHROMIUM_OPTIONS = (
 ).split()
 
 
+# Those of the Kaggle set, for a few tests more where they are.
+TEST_IMAGES = Path(os.environ.get("TEST_IMAGES", ROOT.parent / "shared/data/kaggle-140k/test"))
+
 # The folder of the page's default model, and that of the same model in the Space.
 PAGE_MODEL = ROOT / "web" / json.loads((ROOT / "web/models.json").read_text())[0]["folder"]
 SPACE_MODEL = next(

@@ -1,13 +1,11 @@
 """The page reads the files that people have as train/chain/read.py does, in Chromium, Firefox and WebKit.
 
-Where Python has pixels, the page has them too; where it has a sentence, the page has the same. With the Kaggle set's
-test images beside the project (or where TEST_IMAGES points), P(real) of each of them is compared too.
+Where Python has pixels, the page has them too; where it has a sentence, the page has the same.
 Firefox runs where Debian's ``firefox-esr`` is installed, WebKit where ``webkit2gtk-driver`` and ``xvfb`` are.
 """
 
 import contextlib
 import json
-import os
 import re
 import shutil
 import struct
@@ -18,14 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CHROMIUM_OPTIONS, ROOT, SPACE_MODEL, Site, draw, encode
+from conftest import CHROMIUM_OPTIONS, ROOT, Site, draw, encode
 from PIL import Image, ImageCms
 from webkit import is_installed, webkit
 
 from train.chain.read import MAX_BYTES, MAX_PIXELS, PhotoError, read_photo
-
-BOUND = 0.001
-TEST_IMAGES = Path(os.environ.get("TEST_IMAGES", ROOT.parent / "shared/data/kaggle-140k/test"))
 
 RUN = """<!doctype html>
 <script type="module">
@@ -47,26 +42,6 @@ RUN = """<!doctype html>
     } catch (error) {
       answers[name] = error.message;
     }
-  }
-  await fetch('answers', { method: 'POST', body: JSON.stringify(answers) });
-</script>
-"""
-
-JUDGE = """<!doctype html>
-<script type="module">
-  import { loadDetector } from './web/detector.js';
-  const answers = {};
-  try {
-    const detector = await loadDetector();
-    for (const name of await (await fetch('names.json')).json()) {
-      const file = await (await fetch(`photos/${name}`)).blob();
-      answers[name] = await detector.classify(file, { asIs: true }).then(
-        ({ faces: [{ p_real: pReal, verdict: label }] }) => ({ pReal, label }),
-        (error) => error.message,
-      );
-    }
-  } catch (error) {
-    answers.failed = error.message;
   }
   await fetch('answers', { method: 'POST', body: JSON.stringify(answers) });
 </script>
@@ -417,13 +392,6 @@ def refused() -> dict[str, bytes]:
     }
 
 
-def label_of(p_real: float, info: dict) -> str:
-    band = info["unsure"]
-    if band and band["low"] <= p_real < band["high"]:
-        return "unsure"
-    return info["classes"][p_real >= info["threshold"]]
-
-
 INPUT = {"max_pixels": MAX_PIXELS, "max_bytes": MAX_BYTES}
 
 
@@ -445,30 +413,6 @@ def read(tmp_path_factory) -> tuple[Path, dict[str, tuple | str]]:
         answers[name] = pixels.shape
     (folder / "expected.json").write_text(json.dumps({"input": INPUT, "names": list(answers)}))
     (folder / "run.html").write_text(RUN)
-    (folder / "web").symlink_to(ROOT / "web")
-    return folder, answers
-
-
-@pytest.fixture(scope="module")
-def tested(tmp_path_factory) -> tuple[Path, dict[str, dict]]:
-    """A folder with every twentieth image of the test split, and the answers of the Space's Keras file."""
-    if not TEST_IMAGES.is_dir():
-        pytest.skip("the Kaggle set's test images are not there")
-    folder = tmp_path_factory.mktemp("tested")
-    (folder / "photos").mkdir()
-    import keras  # Slow to load, and all else here does without.
-
-    model = keras.saving.load_model(SPACE_MODEL / "model.keras", compile=False)
-    info = json.loads((SPACE_MODEL / "detector.json").read_text())
-    answers = {}
-    for path in sorted(TEST_IMAGES.rglob("*.jpg"))[::20]:
-        name = f"{path.parent.name}-{path.name}"
-        shutil.copyfile(path, folder / "photos" / name)
-        outputs = keras.tree.flatten(model(read_photo(path)[None].astype("float32"), training=False))
-        p_real = float(next(output for output in outputs if output.ndim == 2)[0, 0])
-        answers[name] = {"pReal": p_real, "label": label_of(p_real, info)}
-    (folder / "names.json").write_text(json.dumps(list(answers)))
-    (folder / "run.html").write_text(JUDGE)
     (folder / "web").symlink_to(ROOT / "web")
     return folder, answers
 
@@ -554,19 +498,3 @@ def test_a_browser_that_invents_pixels_says_so(read, tmp_path):
     found = answers_of("firefox-esr", folder, profile, 'user_pref("privacy.resistFingerprinting", true);')
     assert [name for name in names if "gives pages invented pixels" in str(found[name])] == names[:2]
     assert [found[name]["largest"] for name in names[2:]] == [0, 0, 0]
-
-
-def compare(found: dict[str, dict | str], expected: dict[str, dict]) -> None:
-    """Assert that all answers are within BOUND and of the same label; print the largest difference."""
-    assert {name: answer for name, answer in found.items() if not isinstance(answer, dict)} == {}
-    differences = {name: abs(found[name]["pReal"] - answer["pReal"]) for name, answer in expected.items()}
-    worst = max(differences, key=differences.get)
-    print(f"{len(differences)} files, largest difference {differences[worst]:.1e} ({worst})")
-    assert {name: difference for name, difference in differences.items() if difference > BOUND} == {}
-    assert [found[name]["label"] for name in expected] == [answer["label"] for answer in expected.values()]
-
-
-@pytest.mark.parametrize("browser_name", BROWSERS)
-def test_the_test_split_gets_python_s_answer(browser_name, tested, tmp_path):
-    folder, expected = tested
-    compare(answers_of(browser_name, folder, tmp_path), expected)

@@ -7,14 +7,13 @@ import random
 
 import numpy as np
 import pytest
-from conftest import ROOT, encode
+from conftest import TEST_IMAGES, encode
 from PIL import Image
 from skimage import data
 
 from train.chain import faces
 from train.chain.read import read_photo
 
-KAGGLE = ROOT.parent / "shared/data/kaggle-140k/test"
 COUNT = 20  # Of each class; of 100 each, 98 to 100 in a hundred land there, in every condition.
 EYES = np.array([[0.375, 0.483], [0.625, 0.483]])  # Where FFHQ has them, in shares of the side.
 
@@ -97,10 +96,12 @@ def landed(pixels: np.ndarray, square: np.ndarray) -> float:
 
 
 def files(count: int) -> list:
-    if not KAGGLE.exists():
-        pytest.skip(f"needs the Kaggle set's test files in {KAGGLE}")
+    if not TEST_IMAGES.exists():
+        pytest.skip(f"needs the Kaggle set's test files in {TEST_IMAGES}")
     return [
-        path for name in ("real", "fake") for path in random.Random(0).sample(sorted((KAGGLE / name).iterdir()), count)
+        path
+        for name in ("real", "fake")
+        for path in random.Random(0).sample(sorted((TEST_IMAGES / name).iterdir()), count)
     ]
 
 

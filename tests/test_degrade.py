@@ -5,6 +5,7 @@ import pytest
 from conftest import draw
 from PIL import Image
 
+from train.chain.faces import FACTS
 from train.photos import degrade
 
 PICTURE = np.asarray(draw(256, 256, 7).resize((256, 256)))
@@ -32,7 +33,7 @@ def test_a_face_that_is_cut_out_stands_where_it_stood():
         face[..., channel] = 255 * np.exp(-((x - column) ** 2 + (y - row) ** 2) / 200)
     for seed in range(60):
         cut = np.asarray(degrade._cut_out(Image.fromarray(face), np.random.default_rng(seed))).astype(float)
-        assert cut.shape == (256, 256, 3)
+        assert cut.shape == (FACTS["crop"], FACTS["crop"], 3)
         for column, row, channel in marks:
             weight = np.maximum(cut[..., channel] - 60, 0)
             found = (weight * x).sum() / weight.sum(), (weight * y).sum() / weight.sum()

@@ -23,6 +23,19 @@ from train.networks import features, inference, models
 from train.photos import data, feed, leaks
 
 
+@pytest.fixture(scope="module", autouse=True)
+def unswitched():
+    """Commands run in this process, which stays free of global switches."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tensorflow.config.experimental.enable_op_determinism", lambda: None)
+        yield
+
+
+def command(*argv) -> int:
+    """The exit status of ``python -m train``, here."""
+    return train.main([*map(str, argv)])
+
+
 @pytest.mark.parametrize("name", models.BACKBONES)
 def test_each_backbone_sees_what_its_weights_expect(name):
     model = models.build(name, None)
@@ -65,12 +78,9 @@ def test_saved_and_loaded_they_answer_alike(name, tmp_path):
 def xception(dataset, backbone_weights, tmp_path_factory):
     """A run of Xception with random weights: head, then the last six layers, one of which can learn."""
     out = tmp_path_factory.mktemp("runs") / "xception"
-    finish(
-        train_command(
-            "fit", "xception", "--data", dataset, "--out", out, "--backbone-weights", backbone_weights,
-            "--patience", 2, "--batch-size", 8, "--unfreeze", 6, "--fine-tune-epochs", 1, "--fine-tune-rate", 1e-6,
-        )
-    )  # fmt: skip
+    options = ("--patience", 2, "--batch-size", 8, "--unfreeze", 6, "--fine-tune-epochs", 1, "--fine-tune-rate", 1e-6)
+    options += ("--backbone-weights", backbone_weights)
+    assert command("fit", "xception", "--data", dataset, "--out", out, *options) == 0
     return out
 
 
@@ -154,14 +164,11 @@ def teacher(trained, dataset, tmp_path):
 
 
 def test_a_pupil_learns_its_teachers_answers_on_crops(teacher, backbone_weights, dataset, tmp_path):
-    options = ("--data", dataset, "--epochs", 2, "--batch-size", 12, "--crop", 224, "--schedule", "cosine")
+    options = ("--data", dataset, "--epochs", 1, "--batch-size", 12, "--crop", 96, "--schedule", "cosine")
     options += ("--backbone-weights", backbone_weights, "--learning-rate", 1e-5)
-    finish(train_command("fit", "residual", *options, "--out", tmp_path / "pupil", "--teacher", teacher))
+    assert command("fit", "residual", *options, "--out", tmp_path / "pupil", "--teacher", teacher) == 0
     pupil = run.read_json(tmp_path / "pupil", "config.json")
-    assert pupil["teacher"]["model"] == "custom" and pupil["options"]["crop"] == 224
-    finish(train_command("fit", "residual", *options, "--out", tmp_path / "alone"))
-    losses = [run.read_csv(tmp_path / name / "history.csv")[0]["loss"] for name in ("pupil", "alone")]
-    assert losses[0] != losses[1]  # The same images and start; only the labels differ.
+    assert pupil["teacher"]["model"] == "custom" and pupil["options"]["crop"] == 96
     assert run.read_csv(tmp_path / "pupil/history.csv")[-1]["accuracy"] > 0
     with zipfile.ZipFile(tmp_path / "pupil/model.keras") as saved:  # To be loaded where `fit` is not.
         assert b"Adam" not in saved.read("config.json") and b"train>" not in saved.read("config.json")
@@ -172,13 +179,9 @@ def test_a_pupil_learns_its_teachers_answers_on_crops(teacher, backbone_weights,
     np.testing.assert_allclose(whole, body, atol=1e-5)
 
 
-def test_a_teacher_of_crops_answers_those_that_its_pupil_sees(backbone_weights, dataset, tmp_path, monkeypatch):
-    keras.utils.set_random_seed(0)
-    teacher = models.residual(str(backbone_weights))
-    models.rescale_logit(teacher, 1e4, 0.0)  # Untrained, it answers 0.5 to everything.
-    (tmp_path / "teacher").mkdir()
-    run.save_model(teacher, tmp_path / "teacher/model.keras")
-    run.write_json(tmp_path / "teacher/config.json", {"model": "residual"})
+@pytest.fixture
+def batches_of(dataset, backbone_weights, tmp_path, monkeypatch):
+    """batches_of(teacher, ...) -> those of the first epoch that its pupil would be trained on."""
     seen = []
 
     def stop(learner, lessons, *args):
@@ -186,13 +189,33 @@ def test_a_teacher_of_crops_answers_those_that_its_pupil_sees(backbone_weights, 
         raise run.RunError("seen enough")
 
     monkeypatch.setattr(fit, "train_epochs", stop)
-    command = ["fit", "residual", "--data", str(dataset), "--out", str(tmp_path / "pupil"), "--crop", "128"]
-    command += ["--teacher", str(tmp_path / "teacher"), "--backbone-weights", str(backbone_weights), "--degrade", "1"]
-    assert train.main([*command, "--precision", "float32", "--batch-size", "8"]) == 2
-    assert len(seen) == 3
-    for crops, answers in seen:
+
+    def batches_of(teacher, *options):
+        options += ("--backbone-weights", backbone_weights, "--batch-size", 8, "--crop", 128, "--teacher", teacher)
+        assert command("fit", "residual", "--data", dataset, "--out", tmp_path / "pupil", *options) == 2
+        return seen
+
+    return batches_of
+
+
+def test_a_teacher_of_crops_answers_those_that_its_pupil_sees(backbone_weights, batches_of, tmp_path):
+    keras.utils.set_random_seed(0)
+    teacher = models.residual(str(backbone_weights))
+    models.rescale_logit(teacher, 1e4, 0.0)  # Untrained, it answers 0.5 to everything.
+    (tmp_path / "teacher").mkdir()
+    run.save_model(teacher, tmp_path / "teacher/model.keras")
+    run.write_json(tmp_path / "teacher/config.json", {"model": "residual"})
+    batches = batches_of(tmp_path / "teacher", "--degrade", 1, "--precision", "float32")
+    assert len(batches) == 3
+    for crops, answers in batches:
         assert crops.shape[1:] == (128, 128, 3) and 0.01 < np.ptp(answers)
         np.testing.assert_allclose(answers, teacher.get_layer(models.BODY)(crops), atol=1e-3)
+
+
+def test_a_teacher_of_whole_photos_answers_each_once(teacher, batches_of, dataset):
+    expected = features.compute(run.load_model(teacher), data.load_checked(dataset, ("train",))).mean(axis=(1, 2))
+    answers = np.concatenate([answers[:, 0] for _, answers in batches_of(teacher)])
+    assert len({*expected}) > 12 and sorted(answers) == sorted(expected)
 
 
 @pytest.mark.parametrize(
@@ -222,9 +245,8 @@ def test_a_teacher_of_crops_answers_those_that_its_pupil_sees(backbone_weights, 
     ],
 )
 def test_options_that_would_do_nothing_or_fail_are_refused(
-    dataset, backbone_weights, tmp_path, capsys, monkeypatch, options, sentence
+    dataset, backbone_weights, tmp_path, capsys, options, sentence
 ):
-    monkeypatch.setattr("tensorflow.config.experimental.enable_op_determinism", lambda: None)
     if options[0] in models.TEXTURE_NETWORKS:
         options += ("--backbone-weights", backbone_weights)
     assert train.main(["fit", *map(str, options), "--data", str(dataset), "--out", str(tmp_path / "r")]) == 2
@@ -265,8 +287,7 @@ def test_a_source_s_weight_is_a_number(tmp_path, weight, capsys):
     assert train.weighted(f"{tmp_path}/a:b:2.5") == (tmp_path / "a:b", 2.5)
 
 
-def test_a_training_that_diverges_ends_with_a_line_and_no_network(dataset, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("tensorflow.config.experimental.enable_op_determinism", lambda: None)
+def test_a_training_that_diverges_ends_with_a_line_and_no_network(dataset, tmp_path, capsys):
     options = ["--data", str(dataset), "--epochs", "2", "--filters", "2", "--dense-units", "2", "--batch-size", "8"]
     # The loss overflows in the first; the second's last layer saturates, so that all photos get one answer.
     for name, extra in (("nan", ["--learning-rate", "1e30"]), ("flat", ["--learning-rate", "1e6", "--seed", "1"])):
@@ -357,7 +378,7 @@ def test_without_network_or_file_one_line_says_both_ways_out(dataset, tmp_path):
 @pytest.mark.parametrize("options", [(), ("--stacked",)])
 def test_an_ensemble_is_a_run_like_any_other(trained, xception, dataset, tmp_path, options):
     out = tmp_path / "ensemble"
-    finish(train_command("ensemble", trained, xception, "--data", dataset, "--out", out, *options))
+    assert command("ensemble", trained, xception, "--data", dataset, "--out", out, *options) == 0
     figures = run.read_json(out, "metrics.json")
     assert figures["splits"]["test"]["images"] == {"fake": 4, "real": 4}
     pixels = np.asarray(draw(256, 256), "float32")[None]  # The larger member's size, so that neither sees other pixels.
@@ -379,16 +400,17 @@ def test_an_ensemble_is_a_run_like_any_other(trained, xception, dataset, tmp_pat
         expit(joined / config["temperature"] + config["offset"]), abs=1e-4
     )
     assert models.input_size(model) == 256  # One member resizes to 224, the other to 256.
-    finish(train_command("predict", out, dataset / "test/real/000.jpg"))
+    assert command("predict", out, dataset / "test/real/000.jpg") == 0
 
 
-def test_calibrate_makes_the_answers_probabilities_as_its_configuration_says(trained, dataset, tmp_path):
+def test_calibrate_makes_the_answers_probabilities_as_its_configuration_says(trained, dataset, tmp_path, capsys):
     out = tmp_path / "run"
     shutil.copytree(trained, out)
     model = run.load_model(out)
     models.rescale_logit(model, 9, 2)  # Far too certain, and leaning to "real".
     run.save_model(model, out / "model.keras")
-    said = finish(train_command("calibrate", out, "--data", dataset))
+    assert command("calibrate", out, "--data", dataset) == 0
+    said = capsys.readouterr().out
     [error_before, error_after] = map(float, re.search(r"calibration error ([\d.]+) -> ([\d.]+)", said).groups())
     assert error_after < error_before
     assert not (out / "metrics.json").exists()  # They were figures of other answers.
@@ -420,17 +442,18 @@ def test_a_calibration_that_fails_or_must_wait_changes_nothing(trained, dataset,
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_calibrate_refuses_rounded_weights(trained, dataset, tmp_path):
+def test_calibrate_refuses_rounded_weights(trained, dataset, tmp_path, capsys):
     out = tmp_path / "run"
     shutil.copytree(trained, out)
     run.write_json(out / "config.json", run.read_json(out, "config.json") | {"weights": "rounded to uint8"})
-    said = finish(train_command("calibrate", out, "--data", dataset), 2)
+    assert command("calibrate", out, "--data", dataset) == 2
+    said = capsys.readouterr().err
     assert f"error: {out} is rounded to uint8; calibrate the run that it was made from." in said
 
 
 def test_a_mirrored_network_answers_a_photo_and_its_mirror_image_alike(trained, dataset, tmp_path):
     out = tmp_path / "mirrored"
-    finish(train_command("ensemble", trained, "--data", dataset, "--out", out, "--mirror"))
+    assert command("ensemble", trained, "--data", dataset, "--out", out, "--mirror") == 0
     model, member = run.load_model(out), run.load_model(trained)
     pixels = np.asarray(draw(90, 70), "float32")[None]
     mirror = pixels[:, :, ::-1]
@@ -460,7 +483,7 @@ def test_conditions_are_measured_of_an_ensemble(dataset, monkeypatch, tmp_path):
     monkeypatch.setattr(robustness, "SIZES", (300, 48))
     monkeypatch.setattr(robustness, "FILES", ("PNG", "JPEG 60"))
     monkeypatch.setattr(robustness, "CONDITIONS", {"grey": conditions.CONDITIONS["grey"]})
-    model = models.mirrored(models.ensemble([models.custom((2,), 2), models.residual(None)]))
+    model = models.mirrored(models.ensemble([models.custom((2,), 2), models.custom((3,), 2)]))
     photos = data.load_checked(dataset, ("test",))
     labels = data.labels_of(photos)[:, 0].astype(int)
 
@@ -484,17 +507,15 @@ def test_conditions_are_measured_of_an_ensemble(dataset, monkeypatch, tmp_path):
         assert min(image.size) > 300
 
 
-def test_runs_are_compared_and_other_sources_and_degradations_measured(trained, xception, dataset, tmp_path):
+def test_runs_are_compared_and_other_sources_measured(trained, xception, dataset, tmp_path, capsys):
     # Copies, since other tests look at what is in the run of the session.
     trained = shutil.copytree(trained, tmp_path / "custom", ignore=shutil.ignore_patterns("checkpoints"))
     xception = shutil.copytree(xception, tmp_path / "xception", ignore=shutil.ignore_patterns("checkpoints"))
     reals = dataset / "test/real"
-    output = finish(
-        train_command(
-            "evaluate", trained, xception, tmp_path / "resnet50", "--data", dataset, "--out", tmp_path / "comparison",
-            "--extra", f"reals={reals}", "--extra", f"both={dataset / 'valid'}", "--as-is",
-        )
-    )  # fmt: skip
+    options = ("--extra", f"reals={reals}", "--extra", f"both={dataset / 'valid'}", "--as-is")
+    options += ("--data", dataset, "--out", tmp_path / "comparison")
+    assert command("evaluate", trained, xception, tmp_path / "resnet50", *options) == 0
+    output = capsys.readouterr().out
     assert "reals: 4 real, accuracy" in output and "both: 4 fake, accuracy" in output
     files = {path.name for path in (tmp_path / "comparison").iterdir()}
     assert files == {"comparison.md", "comparison.csv", "comparison.json", "roc.png"}
@@ -530,13 +551,14 @@ def test_figures_of_another_threshold_go_with_their_scores(trained, dataset, tmp
     assert train.main([*command, str(dataset), "--extra", f"more={other / 'test'}"]) == 0
     figures = run.read_json(copied, "metrics.json")
     assert figures["splits"].keys() == {"valid", "test"} and figures["extra"]["more"]["dataset"]["name"] == "more"
+    (copied / "plots/robustness.png").touch()
 
     assert train.main([*command, str(other), "--split", "valid"]) == 0
     figures = run.read_json(copied, "metrics.json")
     assert figures["splits"].keys() == {"valid"} and "extra" not in figures
     assert figures["splits"]["valid"]["dataset"]["counts"] == {"valid/fake": 6, "valid/real": 6}
     assert {path.name for path in copied.glob("scores-*")} == {"scores-valid.csv"}
-    assert not (copied / "plots/confusion-test.png").exists()
+    assert not (copied / "plots/confusion-test.png").exists() and not (copied / "plots/robustness.png").exists()
     capsys.readouterr()
     assert train.main(["report", str(copied), "--out", str(tmp_path / "report.html")]) == 2
     assert "has no test figures" in capsys.readouterr().err
@@ -572,8 +594,7 @@ def test_training_images_are_not_measured_on(trained, dataset, tmp_path, capsys)
     assert "WARNING: 1 of the 1 images look like training images of" in capsys.readouterr().err
 
 
-def test_a_teachers_and_a_members_training_images_count_too(trained, dataset, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("tensorflow.config.experimental.enable_op_determinism", lambda: None)
+def test_a_teachers_and_a_members_training_images_count_too(trained, dataset, tmp_path, capsys):
     leaking = tmp_path / "leaking"
     for split, source in (("train", "valid"), ("valid", "train"), ("test", "test")):
         shutil.copytree(dataset / source, leaking / split)
@@ -603,6 +624,16 @@ def test_other_sources_take_no_splits_name(trained, dataset, capsys):
         assert "with a name that is no split and has no slash" in capsys.readouterr().err
 
 
+def test_two_of_one_name_are_not_compared(trained, dataset, tmp_path, capsys):
+    out, name = str(tmp_path / "out"), trained.name
+    twice = ["evaluate", str(trained), "--data", str(dataset), "--extra", "a=x", "--extra", "a=y"]
+    again = ["evaluate", str(trained), str(tmp_path / name), "--data", str(dataset), "--out", out]
+    for command, which in ((twice, "a"), (again, name), (["report", str(trained), str(trained), "--out", out], name)):
+        assert train.main(command) == 2
+        assert f"error: Two are called {which}; rename one of them." in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_report_needs_figures(tmp_path, capsys):
     (tmp_path / "model.keras").touch()
     assert train.main(["report", str(tmp_path), "--out", str(tmp_path / "report.html")]) == 2
@@ -611,9 +642,9 @@ def test_a_report_needs_figures(tmp_path, capsys):
 
 def test_a_learning_curve_orders_its_runs(trained, dataset, tmp_path, capsys):
     small = tmp_path / "small"
-    options = ("--data", dataset, "--out", small, "--epochs", 1, "--train-size", 8)
+    options = ("--data", dataset, "--out", small, "--epochs", 1, "--train-size", 8, "--filters", 2, "--dense-units", 2)
     options += ("--learning-rate", 1e-5)  # So that it is not sure of what eight images can't teach.
-    finish(train_command("fit", "custom", *options))
+    assert command("fit", "custom", *options) == 0
     assert run.read_json(small, "config.json")["dataset"]["counts"]["train/fake"] == 4
     assert train.main(["learning-curve", str(trained), str(small), "--out", str(tmp_path / "curve")]) == 0
     rows = run.read_csv(tmp_path / "curve/learning-curve.csv")
@@ -626,13 +657,3 @@ def test_a_learning_curve_orders_its_runs(trained, dataset, tmp_path, capsys):
     run.write_json(small / "metrics.json", figures)
     assert train.main(["learning-curve", str(trained), str(small), "--out", str(tmp_path / "curve")]) == 2
     assert "custom and small were measured on different test images" in capsys.readouterr().err
-
-
-def test_larger_subsets_hold_smaller_ones(dataset):
-    photos = data.scan(data.list_photos(dataset / "train", "train"))
-    small, large = ({photo.sha256 for photo in data.balanced_subset(photos, n)} for n in (8, 16))
-    assert small < large and len(small) == 8
-    with pytest.raises(data.DataError, match="1 training image can't show both classes"):
-        data.balanced_subset(photos, 1)
-    with pytest.raises(data.DataError, match="100 training images need 50 fake ones; there are 12"):
-        data.balanced_subset(photos, 100)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from train import __main__, html, run
-from train.photos import data, explore, signals
+from train.photos import cache, data, explore, signals
 
 
 @pytest.fixture(scope="module")
@@ -207,3 +207,15 @@ def test_photos_are_measured_once(dataset, monkeypatch):
     monkeypatch.setattr(signals, "read_photo", None)
     for before, again in zip(first, signals.measure(photos, "again")):
         np.testing.assert_array_equal(before, again)
+    monkeypatch.setattr(cache, "version", lambda *modules: "of other measures")
+    with pytest.raises(TypeError):  # Read again.
+        signals.measure(photos, "anew")
+
+
+def test_what_was_measured_is_not_lost_where_it_can_t_be_kept(dataset, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DEEPFACEDETECT_CACHE", str(tmp_path / "file"))
+    photos = data.scan(data.list_photos(dataset / "valid", "valid"))
+    colours, spectra = signals.measure(photos, "measuring")
+    assert np.isfinite(spectra).all() and colours.sum(axis=2) == pytest.approx(1)
+    assert "not cached: " in capsys.readouterr().err

@@ -20,7 +20,6 @@ from keras import layers
 from scipy.special import logit
 from tensorflowjs.quantization import dequantize_weights, quantize_weights
 from tensorflowjs.read_weights import read_weights
-from test_agreement import torture
 from test_evidence import PIXELS, random_network
 
 import export.__main__ as export
@@ -450,20 +449,6 @@ def test_verify_accepts_the_copy_and_names_what_differs(quantized, tmp_path):
     run.save_model(changed, tmp_path / "changed/model.keras")
     refused = in_own_process("verify", tmp_path / "m", tmp_path / "changed", *arguments)
     assert refused.returncode == 2 and "they differ by more than 0.0001" in refused.stderr
-
-
-def test_verify_accepts_every_kind_of_file_that_people_have(tmp_path):
-    """The model that the page loads first, against the Space's Keras file of the same network."""
-    folder = json.loads((ROOT / "web/models.json").read_text())[0]["folder"]
-    (tmp_path / "run").mkdir()
-    shutil.copy(ROOT / "space" / folder / run.MODEL, tmp_path / "run")
-    (tmp_path / "photos").mkdir()
-    files = torture()
-    for name, content in files.items():
-        (tmp_path / "photos" / name).write_bytes(content)
-    result = in_own_process("verify", ROOT / "web" / folder, tmp_path / "run", "--data", tmp_path / "photos")
-    assert result.returncode == 0, result.stderr
-    assert f"{len(files)} files: largest |difference in P(real)|" in result.stdout
 
 
 def test_auto_keeps_the_smallest_form_that_answers_alike(trained, dataset, tmp_path):

@@ -7,7 +7,9 @@ import threading
 import zipfile
 
 import pytest
-from conftest import draw, encode, finish, train_command
+from conftest import draw, encode
+
+from train import __main__ as train
 
 PORT = 7777  # Where kagglehub looks with KAGGLE_API_ENVIRONMENT=TEST.
 
@@ -44,30 +46,33 @@ def kaggle():
     server.server_close()
 
 
-def fetch(out, status):
-    return finish(train_command("fetch", "--out", out, env={"KAGGLE_API_ENVIRONMENT": "TEST"}), status)
+@pytest.fixture
+def fetch(monkeypatch, capfd):
+    """fetch(folder) -> (the command's exit status, what it printed)."""
+    monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "TEST")
+    return lambda out: (train.main(["fetch", "--out", str(out)]), "".join(capfd.readouterr()))
 
 
-def test_the_set_is_downloaded_and_unpacked(kaggle, tmp_path):
-    output = fetch(tmp_path / "set", 0)
-    assert f"python -m train fit custom --data {tmp_path / 'set'}" in output
+def test_the_set_is_downloaded_and_unpacked(kaggle, fetch, tmp_path):
+    status, printed = fetch(tmp_path / "set")
+    assert status == 0 and f"python -m train fit custom --data {tmp_path / 'set'}" in printed
     assert (tmp_path / "set/real_vs_fake/real-vs-fake/train/real/0.jpg").stat().st_size > 500
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refusal_says_where_the_token_goes(kaggle, tmp_path, status):
-    kaggle.status = status
-    assert "Kaggle refused the download" in (output := fetch(tmp_path / "set", 2))
-    assert "KAGGLE_API_TOKEN" in output and "Traceback" not in output
+@pytest.mark.parametrize("refusal", [401, 403])
+def test_a_refusal_says_where_the_token_goes(kaggle, fetch, tmp_path, refusal):
+    kaggle.status = refusal
+    status, printed = fetch(tmp_path / "set")
+    assert status == 2 and "Kaggle refused the download" in printed and "KAGGLE_API_TOKEN" in printed
 
 
-def test_without_network_it_names_the_way_by_hand(tmp_path):
-    output = fetch(tmp_path / "set", 2)
-    assert "Kaggle can't be reached" in output and "Traceback" not in output
-    assert "https://www.kaggle.com/datasets/xhlulu/140k-real-and-fake-faces in a browser" in output
+def test_without_network_it_names_the_way_by_hand(fetch, tmp_path):
+    status, printed = fetch(tmp_path / "set")
+    assert status == 2 and "Kaggle can't be reached" in printed
+    assert "https://www.kaggle.com/datasets/xhlulu/140k-real-and-fake-faces in a browser" in printed
 
 
-def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+def test_a_place_that_cannot_be_written_is_one_line(fetch, tmp_path):
     (tmp_path / "file").touch()
-    output = fetch(tmp_path / "file/set", 2)
-    assert "file/set can't be written" in output and "GB are free" in output and "Traceback" not in output
+    status, printed = fetch(tmp_path / "file/set")
+    assert status == 2 and "file/set can't be written" in printed and "GB are free" in printed

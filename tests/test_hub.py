@@ -391,7 +391,7 @@ def test_the_space_serves_the_commit_just_made(hub, command, tiny, photo, tmp_pa
         from detector import Detector, find_models, models_folder
         from chain.read import read_photo
         [folder] = find_models(models_folder()).values()
-        p_real, evidence = Detector(folder).look(read_photo(sys.argv[1]))
+        p_real, evidence = Detector(folder).run(read_photo(sys.argv[1]))
         print('P(real)=', p_real, evidence.shape)
     """
     result = subprocess.run(

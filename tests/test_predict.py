@@ -92,6 +92,16 @@ def test_without_a_file_the_table_is_printed(tiny, photos, tmp_path, capfdbinary
     assert capfdbinary.readouterr().out == (tmp_path / "v.csv").read_bytes().removeprefix(codecs.BOM_UTF8)
 
 
+def test_verdicts_may_go_into_a_pipe_or_a_device(tiny, photos, tmp_path):
+    judge(tiny, photos, "--jsonl", tmp_path / "v.jsonl")
+    assert judge(tiny, photos, "--jsonl", "/dev/null") == 1
+    source, sink = os.pipe()
+    assert judge(tiny, photos, "--jsonl", f"/dev/fd/{sink}") == 1
+    os.close(sink)
+    with open(source, "rb") as pipe:
+        assert pipe.read() == (tmp_path / "v.jsonl").read_bytes()
+
+
 @pytest.mark.parametrize("option", ["--csv", "--jsonl"])
 def test_cut_off_anywhere_it_goes_on_without_losing_or_doubling_a_row(option, tiny, photos, tmp_path, monkeypatch):
     whole, part = tmp_path / "whole", tmp_path / "part"

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, SPACE_MODEL, draw, encode, free_port, serve
+from conftest import ROOT, SPACE_MODEL, TEST_IMAGES, draw, encode, free_port, serve
 from gradio_client import Client, handle_file
 from PIL import Image, ImageOps
 from skimage import data
@@ -30,7 +30,6 @@ from train.spec import CLASS_NAMES
 AS_IS, CUT = 0.001, 0.02  # In P(real). A cut face's pixels follow its keypoints, which decoders move a little.
 BOX = 0.01  # Of the picture's longer side.
 INFO = json.loads((SPACE_MODEL / "detector.json").read_text())
-TEST_IMAGES = Path(os.environ.get("TEST_IMAGES", ROOT.parent / "shared/data/kaggle-140k/test"))
 RUN = """<!doctype html>
 <script type="module">
   import { loadDetector } from './web/detector.js';

@@ -152,14 +152,18 @@ def test_enough_trials_show_which_setting_matters(tmp_path):
 @pytest.mark.parametrize("model", models.NAMES)
 def test_the_winners_command_is_one_that_fit_takes(tmp_path, model):
     weights = None if model in models.FROM_SCRATCH else tmp_path / "a b.weights.h5"
+    searched = ["tune", model, "--data", tmp_path / "my set", "--out", "x", "--batch-size", 32, "--split-seed", 7]
+    searched += ["--allow-duplicates", *(["--backbone-weights", weights] if weights else [])]
+    searched = __main__.parser().parse_args([*map(str, searched)])
     other = {"convolutions": 4, "dropout": 0.3, "optimizer": "sgd", "flip": False, "zoom": 0.2, "crop": 96}
     for settings in (tune.DEFAULTS, tune.DEFAULTS | other):
         row = {name: settings[name] for name in tune.settings_of(model)}
-        command = tune.how_to_train(model, row, tmp_path / "my set", 32, weights).splitlines()[-1]
+        command = tune.how_to_train(searched, row).splitlines()[-1]
         command = shlex.split(command)
         assert command[:5] == ["python", "-m", "train", "fit", model]
         args = __main__.parser().parse_args(command[3:])
-        assert (args.data, args.batch_size, args.backbone_weights) == (tmp_path / "my set", 32, weights)
+        for name in ("data", "batch_size", "backbone_weights", "split_seed", "allow_duplicates"):
+            assert getattr(args, name) == getattr(searched, name), name
         if model == "custom":
             assert tuple(args.filters) == tune.filters(settings)
         chosen = options.options_of(args)

@@ -20,6 +20,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from conftest import free_port
+
 PROGRAMS = ("WebKitWebDriver", "xvfb-run")
 
 
@@ -71,9 +73,7 @@ def is_installed() -> bool:
 @contextlib.contextmanager
 def webkit(home: Path, timeout: float = 600) -> Iterator[WebKit]:
     """A window of its own, with an empty profile in the folder ``home``; closed at the end."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     settings = {
         "HOME": str(home),
         "XDG_RUNTIME_DIR": str(home),

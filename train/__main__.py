@@ -48,6 +48,12 @@ def weighted(text: str) -> tuple[Path, float]:
     return Path(folder), rate(weight)
 
 
+def add_network(p: argparse.ArgumentParser) -> None:
+    """What a command trains, and from which weights."""
+    p.add_argument("model", choices=sorted(models.NAMES), help="network to train")
+    p.add_argument("--backbone-weights", type=Path, help=".weights.h5 file to use instead of Keras' ImageNet weights")
+
+
 def add_data(p: argparse.ArgumentParser) -> None:
     """The dataset of a command."""
     p.add_argument("--data", type=Path, required=True, help="the Kaggle zip, its folder, or any split/class folders")
@@ -126,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
     p.set_defaults(command=explore.explore)
 
     p = commands.add_parser("fit", help="train a model")
-    p.add_argument("model", choices=sorted(models.NAMES), help="network to train")
+    add_network(p)
     add_data(p)
     p.add_argument(
         "--extra",
@@ -140,7 +146,6 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, required=True, help="run folder to write")
     p.add_argument("--teacher", type=Path, metavar="RUN", help="learn this run's P(real) instead of the labels")
     p.add_argument("--start", type=Path, metavar="RUN", help="start from those of this run's layers that the model has")
-    p.add_argument("--backbone-weights", type=Path, help=".weights.h5 file to use instead of Keras' ImageNet weights")
     options.add_options(p)
     p.add_argument(
         "--resume",
@@ -165,7 +170,7 @@ def parser() -> argparse.ArgumentParser:
     p.set_defaults(command=measured(fit.fit))
 
     p = commands.add_parser("tune", help="search for better settings")
-    p.add_argument("model", choices=sorted(models.NAMES), help="network to train")
+    add_network(p)
     add_data(p)
     p.add_argument("--out", type=Path, required=True, help="folder to write; a search that is there is continued")
     p.add_argument(
@@ -184,7 +189,6 @@ def parser() -> argparse.ArgumentParser:
         "--batch-size", type=count, default=options.Options.batch_size, help="images per step (default: %(default)s)"
     )
     p.add_argument("--seed", type=seed, default=0, help="seed of the proposals and trainings (default: %(default)s)")
-    p.add_argument("--backbone-weights", type=Path, help=".weights.h5 file to use instead of Keras' ImageNet weights")
     add_data_options(p)
     p.set_defaults(command=tune.tune)
 
@@ -250,7 +254,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="write the table to this file instead of printing it; a table that is there is continued",
     )
-    output.add_argument("--jsonl", type=Path, metavar="FILE", help="likewise, but as JSON lines")
+    output.add_argument(
+        "--jsonl", type=Path, metavar="FILE", help="likewise, but as JSON lines; /dev/stdout prints them"
+    )
     output.add_argument(
         "--out",
         metavar="FOLDER",

@@ -4,7 +4,7 @@
     config.json    every option, package versions, dataset fingerprint
     history.csv    one row an epoch
     metrics.json   threshold and figures of each evaluated split, with its images' fingerprint
-    scores-*.csv   P(real) of each image of an evaluated split
+    scores-*.csv   P(real) of each image of an evaluated split or other source
     learnt.npz     what the training images look like, so that nobody measures on them
     plots/         PNG
     checkpoints/   best and last epoch with the optimiser's state, for --resume

@@ -38,12 +38,12 @@ function progress(value, max, words = '') {
   find('progress').ariaLabel = find('loaded').textContent = words;
 }
 
-function about({ name, metrics, provenance, threshold, unsure, temperature }) {
+function about({ name, metrics, provenance, threshold, unsure }) {
   const { counts, names } = provenance.dataset;
-  const sentences = [
-    `Model "${name}", trained on ${counts['train/real']} real and ${counts['train/fake']} fake faces ` +
-      `(${names.join(', ')}).`,
-  ];
+  const learnt = provenance.members
+    ? `joined from ${provenance.members.map(({ model }) => model).join(' and ')}`
+    : `trained on ${counts['train/real']} real and ${counts['train/fake']} fake faces (${names.join(', ')})`;
+  const sentences = [`Model "${name}", ${learnt}.`];
   if (metrics.test) {
     const { images, at_threshold: at } = metrics.test;
     const [low, high] = at.accuracy_interval_95;
@@ -53,13 +53,13 @@ function about({ name, metrics, provenance, threshold, unsure, temperature }) {
     );
   } else sentences.push('How often it is right was not measured on test images.');
   sentences.push(`Called real from P(real) ${threshold.toFixed(3)} on.`);
-  if (unsure) {
+  if (unsure.low < unsure.high) {
+    const rest = `; of the rest (${percent(unsure.coverage)} of photos) ${percent(unsure.accuracy)} were right`;
     sentences.push(
-      `Between ${percent(unsure.low)} and ${percent(unsure.high)} it says "unsure"; of the rest ` +
-        `(${percent(unsure.coverage)} of photos) ${percent(unsure.accuracy)} were right.`,
+      `Between ${percent(unsure.low)} and ${percent(unsure.high)} it says "unsure"${unsure.coverage ? rest : ''}.`,
     );
   }
-  if (temperature) sentences.push('P(real) is calibrated on validation images.');
+  sentences.push('P(real) is calibrated on validation images.');
   return sentences.join(' ');
 }
 

@@ -153,13 +153,12 @@ export function pictureVerdict(rows) {
 /**
  * The verdict on a picture for people, or why there is none.
  *
- * @param {object[]} rows Of one picture.
+ * @param {object[]} rows Of one picture that could be judged.
  * @param {{words: Object<string, string>}} info detector.json.
  * @param {object} facts faces.json, as `loadChain` returns it.
  */
 export function words(rows, info, facts) {
   const verdict = pictureVerdict(rows);
-  if (verdict === null) return rows[0].error;
   if (verdict === NO_FACE) return facts.words.none;
   if (rows.length === 1) return info.words[verdict];
   const count = rows.filter((row) => row.verdict === verdict).length;

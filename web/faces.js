@@ -152,7 +152,7 @@ export function partOf({ data, width }, [left, top, right, bottom]) {
  *
  * @param {{data: Uint8ClampedArray, width: number, height: number}} source RGBA, as is what is returned; A is dropped.
  */
-function resize(source, width, height) {
+function resampled(source, width, height) {
   const across = { data: new Uint8ClampedArray(4 * width * source.height), width, height: source.height };
   const down = { data: new Uint8ClampedArray(4 * width * height), width, height };
   filter(source.data, across.data, weights(source.width, width), [4, 4, 4 * source.width, 4 * width], source.height);
@@ -505,7 +505,7 @@ export async function loadFaces(tf) {
     const canvas = { width: Math.max(w, side), height: Math.max(h, side) };
     const [x, y] = [(canvas.width - w) >> 1, (canvas.height - h) >> 1];
     canvas.data = new Uint8ClampedArray(4 * canvas.width * canvas.height);
-    const data = (shrunk[parts] ??= resize(pixels, w, h).data);
+    const data = (shrunk[parts] ??= resampled(pixels, w, h).data);
     for (let row = 0; row < h; row++) {
       canvas.data.set(data.subarray(4 * row * w, 4 * (row + 1) * w), 4 * ((y + row) * canvas.width + x));
     }

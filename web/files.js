@@ -1,9 +1,9 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '805d4ec556de';
+self.VERSION = '10cf3c443d81';
 self.FILES = {
   "app.js": {
-    "bytes": 11770,
-    "sha256": "d7b49472ab2c9bf80bf25e6cf3f3dc4f9df17b8b3e88e7e4d89d44ed2bdcf05e"
+    "bytes": 11913,
+    "sha256": "5efd44d01849085b00b872bd17314c6f728335e4b50f3a48f4008ab0ffe80255"
   },
   "avif.js": {
     "bytes": 2554,
@@ -30,8 +30,8 @@ self.FILES = {
     "sha256": "bb2abfa57603213e519e6bc07c2b217c4e5757ebd245ed6edff7170ba886d093"
   },
   "chain.js": {
-    "bytes": 6957,
-    "sha256": "538db7abeafc09d4506884383fd7b9da21aae2f46bd60db8d85c14125778714f"
+    "bytes": 6932,
+    "sha256": "10de834b57889070d5f14ac97c779b1ea3b0352ebdc35daddcd541541923ab0f"
   },
   "checked.js": {
     "bytes": 2633,
@@ -74,8 +74,8 @@ self.FILES = {
     "later": true
   },
   "faces.js": {
-    "bytes": 25274,
-    "sha256": "2d87d4a5a3622d6d1e9b0aa47d324c0dc7ea87ae9a8930062b29537bbd92f83f"
+    "bytes": 25280,
+    "sha256": "8390fd613c97a850db99772edac420fc0f6fe09db7a8c0fee2900925ef0cb299"
   },
   "gif.js": {
     "bytes": 4290,
@@ -110,8 +110,8 @@ self.FILES = {
     "sha256": "9a77507ef92ee7127cd477f594f5c591b5bc19f690e711e29253adb4390572cb"
   },
   "manifest.webmanifest": {
-    "bytes": 833,
-    "sha256": "6adb2869ac1ed99728a16c2ffb8e5873ca38f41b84f2ea6a6a189eca866df7f0"
+    "bytes": 860,
+    "sha256": "e91944812e7b4fcfd94ed7a39119bf88c0bd79a27b7a4cb5064e002ff339e6d3"
   },
   "model.js": {
     "bytes": 4043,

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 from huggingface_hub import EvalResult, ModelCard, ModelCardData, hf_hub_url
-from scipy.stats import binomtest
 
 from train import run
+from train.figures.metrics import interval_95
+from train.figures.robustness import tables
 
 LICENSE = "cc-by-nc-sa-4.0"  # Of the weights that this project passes on, whatever their images' own is.
 SPLITS = {"train": "training", "valid": "validation", "test": "test"}  # As people call them.
@@ -89,13 +90,13 @@ def ordered(splits: dict) -> list[tuple[str, dict]]:
 
 
 def heading(info: dict, others: Sequence[str]) -> str:
-    size = info["input"]["size"]  # None for an ensemble.
-    to_size = f" to {size} x {size}" if size else ""
+    """What it takes and answers, and the folders of other runs."""
+    size = info["input"]["size"]
     lines = [
         f"# DeepFaceDetect: {info['name']}",
         "",
         "Tells real face photographs from faces that StyleGAN made. It takes RGB pixels from 0 to 255, of any height "
-        f"and width (its first layers resize{to_size} and scale), and answers with one number, P(real)"
+        f"and width (its first layers resize to {size} x {size} and scale), and answers with one number, P(real)"
         + (", and a map of what speaks for a fake." if info["evidence"] else "."),
     ]
     if others:
@@ -105,6 +106,7 @@ def heading(info: dict, others: Sequence[str]) -> str:
 
 
 def purpose(info: dict) -> str:
+    """What it is for and what not, and when it is unsure."""
     lines = [
         "## What it is for",
         "",
@@ -116,7 +118,8 @@ def purpose(info: dict) -> str:
         "moderation, identification, law enforcement or any decision about a person, and not for commercial use "
         "(see its licence).",
     ]
-    if unsure := info.get("unsure"):
+    unsure = info["unsure"]
+    if unsure["low"] < unsure["high"]:
         lines += [
             "",
             f'From P(real) {unsure["low"]:.3f} up to {unsure["high"]:.3f} the answer is "unsure". Outside of that it '
@@ -168,6 +171,7 @@ checks each file. Name a commit as the revision where the files must never chang
 
 
 def data(provenance: dict) -> str:
+    """Images, their sources and rights, and the options and packages of the training."""
     dataset = provenance["dataset"]
     rows = [
         {"split": name} | {kind: str(dataset["counts"].get(f"{split}/{kind}", 0)) for kind in ("real", "fake")}
@@ -259,11 +263,11 @@ def figures(info: dict) -> str:
             f"\nThe threshold, P(real) {info['threshold']:.3f}, was chosen on the validation split, so that split's "
             "figures flatter the model a little."
         )
-    calibrated = "\nP(real) is calibrated by Platt scaling, inside the model." if "temperature" in info else ""
     return f"""## Figures
 
 Of the images named above and no others: they are not figures of the full 140,000-image set unless that is the set
-named there. In brackets 95% intervals: Wilson's for shares, Hanley and McNeil's (1982) for ROC AUC.{note}{calibrated}
+named there. In brackets 95% intervals: Wilson's for shares, Hanley and McNeil's (1982) for ROC AUC.{note}
+P(real) is calibrated by Platt scaling, inside the model.
 
 {run.markdown(rows, numbers=5)}
 {run.markdown(details, numbers=4).rstrip()}"""
@@ -271,8 +275,8 @@ named there. In brackets 95% intervals: Wilson's for shares, Hanley and McNeil's
 
 def with_interval(share: float, count: float) -> str:
     """A share of ``count`` images, with its 95% Wilson interval."""
-    interval = binomtest(round(share * count), round(count)).proportion_ci(0.95, method="wilson")
-    return f"{share:.1%} ({interval.low:.1%} to {interval.high:.1%})"
+    low, high = interval_95(round(share * count), round(count))
+    return f"{share:.1%} ({low:.1%} to {high:.1%})"
 
 
 def auc_interval(auc: float, fakes: int, reals: int) -> tuple[float, float]:
@@ -315,17 +319,7 @@ def robustness(figures: dict | None) -> str:
     if not figures:
         return ""
     parts = ["## Robustness\n\nShare judged right at the one threshold, through the whole way from photo to verdict.\n"]
-    for kind, shares in figures["grid"].items():
-        rows = [
-            {"pixels": str(size)} | {file: f"{share:.2f}" for file, share in zip(figures["files"], row)}
-            for size, row in zip(figures["sizes"], shares)
-        ]
-        parts += [f"{kind.capitalize()}, by longer side in pixels and file:\n", run.markdown(rows, len(rows[0]))]
-    rows = [
-        {"condition": name} | {kind: f"{found['accuracy'][kind]:.2f}" for kind in figures["grid"]}
-        for name, found in figures["conditions"].items()
-    ]
-    return "\n".join([*parts, run.markdown(rows, len(figures["grid"]))]).rstrip()
+    return "\n".join([*parts, *(run.markdown(rows, len(rows[0]) - 1) for rows in tables(figures))]).rstrip()
 
 
 def failures(info: dict) -> str:
@@ -356,6 +350,7 @@ def failures(info: dict) -> str:
 
 
 def contents() -> str:
+    """The repository's files."""
     return """## Files
 
 | file | content |

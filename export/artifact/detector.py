@@ -29,7 +29,7 @@ def describe(facts: dict, precision: str, folder: Path, model: keras.Model) -> d
 
     Returns:
         classes (the index is the label; the model's output of rank 2 is P of the last), evidence (whether it has an
-        output of rank 4 too, see `export.evidence`), parameters (how many numbers P(real) takes), layers (of those that
+        output of rank 4 too, see `evidence`), parameters (how many numbers P(real) takes), layers (of those that
         P(real) takes, see `describe_layers`), words (verdicts for people), scope (said beside each),
         input (what the graph does to raw pixels, and which files a reader accepts), threshold, unsure
         (the band of P(real) around it), temperature and offset (part of the graph already), metrics of each evaluated

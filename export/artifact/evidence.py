@@ -38,8 +38,8 @@ def with_evidence(model: keras.Model) -> keras.Model:
         EvidenceError: P(real) does not come from one pooled feature map by layers that are linear but for ReLU.
     """
     single = f"{model.name} does not judge by one feature map alone, so it gets no evidence map."
-    if any(isinstance(layer, keras.Model) and models.is_whole(layer) for layer in model.layers):
-        raise EvidenceError(single)  # An ensemble, or a network that sees the mirror image too.
+    if models.is_joined(model):
+        raise EvidenceError(single)
     # {id of features: what each place of the map adds to them, (batch, places, units)}
     added: dict[int, KerasTensor] = {}
     # {id of a probability: what each place adds to its logit}

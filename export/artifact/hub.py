@@ -105,10 +105,10 @@ def push(args: argparse.Namespace) -> None:
             return
 
         make_repository(api, args.repo, args.private)
-        there = look(api, args.repo, "model", args.revision, args.replace or args.create_pr)
+        there = replaceable(api, args.repo, "model", args.revision, args.replace or args.create_pr)
         if args.space:
             make_repository(api, args.space, args.private, repo_type="space", space_sdk="gradio")
-            space_there = look(api, args.space, "space", None, args.replace)
+            space_there = replaceable(api, args.space, "space", None, args.replace)
         if args.revision:
             api.create_branch(args.repo, branch=args.revision, exist_ok=True)
         commit = api.upload_folder(
@@ -150,7 +150,7 @@ def make_repository(api: HfApi, repo: str, private: bool, repo_type: str = "mode
         raise HubError(f"{repo} exists and is public; make it private in its settings, then push again.")
 
 
-def look(api: HfApi, repo: str, kind: str, revision: str | None, replace: bool) -> ModelInfo | SpaceInfo:
+def replaceable(api: HfApi, repo: str, kind: str, revision: str | None, replace: bool) -> ModelInfo | SpaceInfo:
     """What the Hub says of a repository, before its files are replaced.
 
     Args:

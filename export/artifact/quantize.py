@@ -35,7 +35,7 @@ def quantize(args: argparse.Namespace) -> None:
     """
     with run.filled(args.out) as folder:
         network = run.load_model(args.run)
-        if any(isinstance(layer, keras.Model) and models.is_whole(layer) for layer in network.layers):
+        if models.is_joined(network):
             raise run.RunError(f"{args.run} joins networks or mirror images; quantize its members and join those.")
         run.save_model(rounded(network), folder / run.MODEL)
         deflate(folder / run.MODEL)

@@ -113,12 +113,13 @@ def find_faces(pixels: np.ndarray) -> list[Face]:
         pixels: uint8 (height, width, 3), RGB, any size.
     """
     longer = max(pixels.shape[:2])
+    # Enlarging would show nothing new.
     searches = [search for search in FACTS["searches"] if search["parts"] == 1 or search["parts"] * SIDE <= longer]
     # Whatever is looked for in the same size once more, the photo, which may be large, is shrunk once.
     shrunk = functools.cache(functools.partial(Image.fromarray(pixels).resize, resample=Image.Resampling.BILINEAR))
     for turns in ((0,), (1, 2, 3)):
         faces: list[Face] = []
-        for search in searches:  # Enlarging would show nothing new.
+        for search in searches:
             faces = _join(pixels, faces, _search(pixels.shape, shrunk, turns, **search))
             if faces and faces[0].width * FACTS["beside"] >= FACTS["sees"] * longer / search["parts"]:
                 break

@@ -35,6 +35,16 @@ def sort_out(folders: list[Path]) -> tuple[list[Path], dict[Path, str]]:
     return trained, untrained
 
 
+def check_names(names: list[str]) -> None:
+    """Refuse two runs, or two sources, of one name: the tables tell them apart by it.
+
+    Raises:
+        run.RunError: naming it.
+    """
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise run.RunError(f"Two are called {min(twice)}; rename one of them.")
+
+
 def compare(runs: dict[Path, dict], untrained: dict[Path, str], names: tuple[str, ...], out: Path) -> None:
     """Write the comparison of several runs as Markdown, CSV and JSON, and their ROC curves.
 

@@ -33,10 +33,13 @@ def evaluate(args: argparse.Namespace) -> None:
 
     Raises:
         data.DataError: the dataset or another source can't be used.
-        run.RunError: a run holds no finished network, and nothing tells which one it is to become.
+        run.RunError: a run holds no finished network, and nothing tells which one it is to become; or two runs that
+            are compared, or two sources, have one name.
     """
     trained, untrained = compare.sort_out(args.run)
+    compare.check_names([name for name, _ in args.extra])
     if args.out:
+        compare.check_names([folder.name for folder in args.run])
         args.out.mkdir(parents=True, exist_ok=True)  # Refused before hours of measuring, if it is.
     splits = tuple(dict.fromkeys(("valid", args.split)))
     photos = data.load_checked(args.data, splits, allow_duplicates=args.allow_duplicates, split_seed=args.split_seed)
@@ -163,6 +166,7 @@ def kept_figures(out: Path, validation: str) -> dict:
     figures = run.read_json(out, run.METRICS)
     if figures.get("chosen_on") == validation:
         return figures
+    (out / run.PLOTS / "robustness.png").unlink(missing_ok=True)
     for name in (*figures.get("splits", {}), *figures.get("extra", {})):
         print(
             f"{out}: figures of {name} are deleted, since their threshold came from other validation images",
@@ -210,7 +214,7 @@ def judged(model: keras.Model, photos: list[data.Photo], as_is: bool) -> tuple[n
 
 
 def measure_source(
-    out: Path, name: str, model: keras.Model, photos: list[data.Photo], figures: dict, as_is: bool = True
+    out: Path, name: str, model: keras.Model, photos: list[data.Photo], figures: dict, as_is: bool
 ) -> dict:
     """Score another source, of both classes or one, and write the scores; real and fake are always kept apart.
 

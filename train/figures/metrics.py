@@ -21,6 +21,7 @@ FAKE, REAL = range(len(CLASS_NAMES))
 SURE_ACCURACY = 0.98
 SURE_COVERAGE = 0.5
 
+RESAMPLES = 2000  # Of the images, for an interval of a difference.
 FALSE_ACCUSATIONS = (0.01, 0.05)  # Shares of real photos called fake, at which the fakes found are counted.
 
 
@@ -155,7 +156,7 @@ def operating_points(labels: np.ndarray, p_real: np.ndarray, thresholds: dict[fl
 
 
 def paired_bootstrap(
-    labels: np.ndarray, a: np.ndarray, b: np.ndarray, threshold_a: float, threshold_b: float, samples: int = 2000
+    labels: np.ndarray, a: np.ndarray, b: np.ndarray, threshold_a: float, threshold_b: float, samples: int = RESAMPLES
 ) -> dict:
     """Differences a - b of two detectors on the same images, with 95% percentile intervals (Efron, 1979).
 

@@ -48,7 +48,8 @@ def predict(args: argparse.Namespace) -> int:
     if target and not target.parent.is_dir():
         raise run.RunError(f"{target.parent} is no folder; make it first, or name another file.")
     with open(target, "ab") if target else contextlib.nullcontext(sys.stdout.buffer) as output:
-        done = finished_rows(output, is_csv, info["name"]) if target else []
+        # A pipe or a device, such as /dev/stdout, has no rows of before.
+        done = finished_rows(output, is_csv, info["name"]) if target and target.is_file() else []
         known = {row["file"] for row in done}
         files = expand(map(Path, args.paths))
         left = [path for path in files if _name(path, is_csv) not in known]

@@ -12,7 +12,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from train import html, plots, run
-from train.figures import compare, robustness
+from train.figures import compare, metrics, robustness
 from train.spec import CLASS_NAMES
 
 SPLIT_TITLES = {"test": "Test images", "valid": "Validation images (threshold and calibration were chosen on these)"}
@@ -32,8 +32,10 @@ def report(args: argparse.Namespace) -> None:
     """Write the page about ``args.run`` to ``args.out``.
 
     Raises:
-        run.RunError: a run was not evaluated, or is not trained and nothing tells which one it is to become.
+        run.RunError: a run was not evaluated, or is not trained and nothing tells which one it is to become; or two
+            have one name.
     """
+    compare.check_names([folder.name for folder in args.run])
     trained, untrained = compare.sort_out(args.run)
     runs = {folder: run.read_figures(folder) for folder in trained}
     sections = {"Figures on the test images": [html.table(summary(runs, untrained)), html.text(legend(runs))]}
@@ -117,8 +119,8 @@ def paired(runs: dict[Path, dict]) -> list[Markup]:
         html.table(rows),
         html.text(
             "The runs of a pair judged the same images, by their content, so their difference is known better than "
-            "each one's figures: 2,000 resamples of the images, the same for both (paired bootstrap). Where the "
-            "interval holds 0, chance may be all there is."
+            f"each one's figures: {metrics.RESAMPLES:,} resamples of the images, the same for both (paired bootstrap). "
+            "Where the interval holds 0, chance may be all there is."
         ),
     ]
 
@@ -183,13 +185,16 @@ def one_run(folder: Path, figures: dict) -> list[Markup]:
     counts = ", ".join(f"{count} {name}" for name, count in config["dataset"]["counts"].items())
     unsure = figures["unsure"]
     right = f", {unsure['accuracy']:.1%} of them judged right" if unsure["coverage"] else ""
+    band = (
+        f" Unsure from {unsure['low']:.3f} to {unsure['high']:.3f}: {unsure['coverage']:.0%} of the "
+        f"{unsure['measured_on']} images lie outside{right}."
+    )
     parts = [
         html.text(f"{config['model']}, on {' + '.join(config['dataset']['names'])} ({counts}).{start(config)}"),
         html.text(
-            f"Called real from P(real) {figures['threshold']:.3f} on ({figures['threshold_from']}). Unsure from "
-            f"{unsure['low']:.3f} to {unsure['high']:.3f}: {unsure['coverage']:.0%} of the {unsure['measured_on']} "
-            f"images lie outside{right}. Calibrated by a temperature of {figures['temperature']:.2f} "
-            f"and an offset of {figures['offset']:.2f}."
+            f"Called real from P(real) {figures['threshold']:.3f} on ({figures['threshold_from']})."
+            f"{band if unsure['low'] < unsure['high'] else ''} Calibrated by a temperature of "
+            f"{figures['temperature']:.2f} and an offset of {figures['offset']:.2f}."
         ),
     ]
     for split in (name for name in SPLIT_TITLES if name in figures["splits"]):

@@ -87,7 +87,7 @@ def judge(model: keras.Model, items: Iterable[Item], look: Callable[[Item], Look
         pool.shutdown(cancel_futures=True)
 
 
-def reader(photo: data.Photo, condition: Condition = as_it_is) -> Callable[[], np.ndarray]:
+def reader(photo: data.Photo, condition: Condition) -> Callable[[], np.ndarray]:
     """What reads a photo for `score`, in a condition."""
     return lambda: condition(read_photo(photo.path))
 

@@ -141,7 +141,7 @@ def search(args: argparse.Namespace) -> None:
     table = run.markdown([{key: shown(value) for key, value in row.items()} for row in rows])
     (out / f"{RANKING}.md").write_text(table)
     plot(study, out / run.PLOTS)
-    print("", table, how_to_train(args.model, rows[0], args.data, args.batch_size, args.backbone_weights), sep="\n")
+    print("", table, how_to_train(args, rows[0]), sep="\n")
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:
@@ -258,20 +258,21 @@ def shown(value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def how_to_train(model: str, row: dict, folder: Path, batch_size: int, backbone_weights: Path | None) -> str:
-    """The command that trains a row of the ranking with `fit`."""
-    options = {"data": folder, "out": "runs/tuned", "batch_size": batch_size}
-    if backbone_weights:
-        options["backbone_weights"] = backbone_weights
-    if model == "custom":
+def how_to_train(args: argparse.Namespace, row: dict) -> str:
+    """The command that trains a row of the ranking with `fit`, on the same images."""
+    options = {"data": args.data, "out": "runs/tuned", "batch_size": args.batch_size}
+    given = {name: getattr(args, name) for name in ("backbone_weights", "split_seed")}
+    options |= {name: value for name, value in given.items() if value is not None}
+    if args.model == "custom":
         options["filters"] = " ".join(map(str, filters(row)))
     skipped = ("first_filters", "convolutions", "flip")
-    options |= {name: shown(row[name]) for name in settings_of(model) if name not in skipped}
+    options |= {name: shown(row[name]) for name in settings_of(args.model) if name not in skipped}
     words = [
         f"{flag(name)} {value if name == 'filters' else shlex.quote(str(value))}" for name, value in options.items()
     ]
     words += [] if row["flip"] else ["--no-flip"]
-    return f"To train the first of them until it stops improving:\n  python -m train fit {model} {' '.join(words)}"
+    words += ["--allow-duplicates"] if args.allow_duplicates else []
+    return f"To train the first of them until it stops improving:\n  python -m train fit {args.model} {' '.join(words)}"
 
 
 def plot(study: optuna.Study, folder: Path) -> None:

@@ -258,9 +258,10 @@ def part(model: keras.Model, *names: str) -> keras.Model:
     return next((layer for layer in model.layers if layer.name in names), model)
 
 
-def is_whole(model: keras.Model) -> bool:
-    """Whether it is a network from pixels of any size on, not a part of one such as its BODY."""
-    return any(layer.name == RESIZE_LAYER for layer in model.layers)
+def is_joined(model: keras.Model) -> bool:
+    """Whether it holds whole networks, which resize by themselves: an ensemble, or one that sees the mirror image."""
+    inner = (layer for layer in model.layers if isinstance(layer, keras.Model))
+    return any(layer.name == RESIZE_LAYER for network in inner for layer in network.layers)
 
 
 def input_size(model: keras.Model) -> int:

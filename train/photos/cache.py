@@ -16,7 +16,7 @@ import re
 import shutil
 import sqlite3
 import sys
-import tempfile
+import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -58,13 +58,14 @@ def clean(args: argparse.Namespace) -> None:
 def written(path: Path) -> Iterator[IO[bytes]]:
     """A file to write; beside, then renamed, so that neither a kill nor another process leaves half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".partial", delete=False) as partial:
-        try:
-            yield partial
-        except BaseException:
-            os.unlink(partial.name)
-            raise
-    os.replace(partial.name, path)
+    partial = path.with_name(f"{path.name}-{uuid.uuid4().hex}.partial")
+    try:
+        with partial.open("xb") as file:
+            yield file
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def save(path: Path, **arrays: np.ndarray) -> None:

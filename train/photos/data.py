@@ -67,19 +67,17 @@ def inspect(photo: Photo) -> Photo:
     try:
         content = read_file(photo.path)
         photo = dataclasses.replace(photo, sha256=hashlib.sha256(content).hexdigest())
-        look = lookalikes.look(read_photo(content))
+        pixels = read_photo(content)
     except PhotoError as error:
         return dataclasses.replace(photo, error=str(error))
-    with Image.open(io.BytesIO(content)) as image:
-        tables = getattr(image, "quantization", None)
-        return dataclasses.replace(
-            photo,
-            size=image.size,
-            mode=image.mode,
-            quality=jpeg_quality(tables[0]) if tables else None,
-            header=header(image),
-            look=look,
-        )
+    photo = dataclasses.replace(photo, size=pixels.shape[1::-1], look=lookalikes.look(pixels))
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            tables = getattr(image, "quantization", None)
+            quality = jpeg_quality(tables[0]) if tables else None
+            return dataclasses.replace(photo, size=image.size, mode=image.mode, quality=quality, header=header(image))
+    except Exception:  # Pillow refuses damage that `read_photo` passes over, since no pixel needs it.
+        return dataclasses.replace(photo, header="unknown")
 
 
 SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}  # As Pillow numbers what a JPEG keeps of colour.

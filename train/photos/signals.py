@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,6 +12,7 @@ import scipy.signal
 import scipy.stats
 from tqdm import tqdm
 
+from train.chain import read
 from train.chain.read import read_photo
 from train.photos import cache, data
 from train.spec import CLASS_NAMES
@@ -29,7 +31,7 @@ def measure(photos: list[data.Photo], title: str) -> tuple[np.ndarray, np.ndarra
     Returns:
         float32 (n, 3, BINS) colour histograms and float32 (n, FFT_SIZE / 2) spectra in dB, see below.
     """
-    measured = "".join([str((BINS, FFT_SIZE)), *(photo.sha256 for photo in photos)])
+    measured = "".join([cache.version(read, sys.modules[__name__]), *(photo.sha256 for photo in photos)])
     kept = cache.folder() / f"explore-{hashlib.sha256(measured.encode()).hexdigest()[:16]}.npz"
     if kept.exists():
         with np.load(kept) as arrays:
@@ -45,7 +47,10 @@ def measure(photos: list[data.Photo], title: str) -> tuple[np.ndarray, np.ndarra
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in tqdm(pool.map(fill, range(len(photos))), total=len(photos), desc=title, unit="image"):
             pass
-    cache.save(kept, colours=colours, spectra=spectra)
+    try:
+        cache.save(kept, colours=colours, spectra=spectra)
+    except OSError as error:
+        print(f"not cached: {error}", file=sys.stderr)
     return colours, spectra
 
 
