@@ -3,8 +3,8 @@
     pip install --no-deps onnx==1.17.0 onnxruntime==1.32.0
     python -m tests.bench [--quick]
 
-takes about a quarter of an hour on two idle cores; on busy ones the figures say nothing. --quick tries each with few rounds, and
-prints the table in place of writing it.
+takes about a quarter of an hour on two idle cores; on busy ones the figures say nothing. --quick tries each with few
+rounds, and prints the table in place of writing it.
 """
 
 import argparse
