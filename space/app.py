@@ -26,7 +26,7 @@ from starlette.middleware import Middleware
 import charts
 import views
 from chain.read import MAX_BYTES, PhotoError, read_photo
-from detector import AGAIN, MODEL, Detector, ModelError, find_models, models_folder, read_info
+from detector import AGAIN, MODEL, Detector, ModelError, find_models, models_folder
 from judging import Answer, Row, judge, judge_many
 from uploads import MAX_PHOTOS, MAX_UPLOAD_BYTES, FetchNothing, Picture, list_pictures, megabytes
 
@@ -295,9 +295,8 @@ def build(folder: Path) -> gr.Blocks:
     Raises:
         ModelError: none of them has weights, or one is damaged.
     """
-    folders = find_models(folder)
-    infos = [read_info(path) for path in folders.values()]
-    detectors = {name: Detector(path) for name, path in folders.items() if (path / MODEL).exists()}
+    models = find_models(folder)
+    detectors = {name: detector for name, detector in models.items() if detector}
     if not detectors:
         raise ModelError(f"{folder} holds no {MODEL}; {AGAIN.format(folder)}")
     gr.set_static_paths([EXAMPLES_FOLDER])  # Served as they lie there: nothing to delete with the uploads.
@@ -309,8 +308,8 @@ def build(folder: Path) -> gr.Blocks:
             with gr.Tab("Check many"):
                 check_many(detectors)
             with gr.Tab("Models"):
-                cards = [charts.model_card(info, detectors.get(info["name"])) for info in infos]
-                gr.HTML("".join([charts.overview(infos, detectors), *cards]))
+                cards = [charts.model_card(name, detector) for name, detector in models.items()]
+                gr.HTML("".join([charts.overview(models), *cards]))
             with gr.Tab("How it works"):
                 how_it_works(detectors)
     next(iter(detectors.values())).warm_up()

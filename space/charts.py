@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
+from chain.info import Calibration, Curve, Figures, Info, Layer, OperatingPoint, Robustness, Source, Unsure
 from detector import Detector
 from views import MACROS, percent, scroll
 
@@ -11,19 +12,13 @@ MAX_POINTS = 200  # Of a drawn curve.
 MAX_LAYERS = 16  # Boxes of a drawn network; of a deeper one, the layers in the middle become one box.
 
 
-def overview(infos: list[dict], detectors: dict[str, Detector]) -> Markup:
-    """All models in one table.
-
-    Args:
-        infos: the content of each detector.json.
-        detectors: those with weights, by name.
-    """
+def overview(models: dict[str, Detector | None]) -> Markup:
+    """All models in one table; None stands for one without weights."""
     rows = []
-    for info in infos:
-        name, detector, test = info["name"], detectors.get(info["name"]), _test_of(info)
-        size = [f"{info['parameters']:,}", _megabytes(detector.file_bytes)] if detector else ["", ""]
+    for name, detector in models.items():
+        size = [f"{detector.info['parameters']:,}", _megabytes(detector.file_bytes)] if detector else ["", ""]
         figures = ["not measured" if detector else "not trained here", "", ""]
-        if detector and test:
+        if detector and (test := detector.info["metrics"].get("test")):
             low, high = test["at_threshold"]["accuracy_interval_95"]
             accuracy = percent(test["at_threshold"]["accuracy"])
             figures = [accuracy, f"{percent(low)} to {percent(high)}", f"{test['roc_auc']:.3f}"]
@@ -33,20 +28,15 @@ def overview(infos: list[dict], detectors: dict[str, Detector]) -> Markup:
     return MACROS.overview(table(caption, header, rows))
 
 
-def model_card(info: dict, detector: Detector | None) -> Markup:
-    """One model's figures on the images it never saw, as far as detector.json has them.
-
-    Args:
-        info: the content of detector.json.
-        detector: the model; None without weights.
-    """
-    test = _test_of(info)
+def model_card(name: str, detector: Detector | None) -> Markup:
+    """One model's figures on the images it never saw, as far as detector.json has them; None without weights."""
     if not detector:
-        return MACROS.model_card(info["name"], [MACROS.paragraph("Not trained here: there are no weights.")])
+        return MACROS.model_card(name, [MACROS.paragraph("Not trained here: there are no weights.")])
+    info, test = detector.info, detector.info["metrics"].get("test")
     size = f"{info['parameters']:,} parameters in {_megabytes(detector.file_bytes)}; "
     size += f"sees {info['input']['size']} × {info['input']['size']} pixels."
     if not test:
-        return MACROS.model_card(info["name"], [MACROS.paragraph(f"{size} It was not measured: there are no figures.")])
+        return MACROS.model_card(name, [MACROS.paragraph(f"{size} It was not measured: there are no figures.")])
     parts = [
         MACROS.paragraph(f"{learnt_from(info)} {size}"),
         MACROS.columns([_figures(test), confusion(test["at_threshold"]["confusion_matrix"], info["classes"])]),
@@ -56,20 +46,16 @@ def model_card(info: dict, detector: Detector | None) -> Markup:
         *(_robustness(info["robustness"]) if "robustness" in info else ()),
         _other_sources(info.get("extra", {})),
     ]
-    return MACROS.model_card(info["name"], parts)
-
-
-def _test_of(info: dict) -> dict | None:
-    return info.get("metrics", {}).get("test")
+    return MACROS.model_card(name, parts)
 
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
 
-def learnt_from(info: dict) -> str:
+def learnt_from(info: Info) -> str:
     """One paragraph on data and test, in numbers; "" without any."""
-    if not (test := _test_of(info)):
+    if not (test := info["metrics"].get("test")):
         return ""
     provenance = info["provenance"]
     low, high = test["at_threshold"]["accuracy_interval_95"]
@@ -89,7 +75,7 @@ def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) ->
     return MACROS.table(caption, header, rows)
 
 
-def _figures(test: dict) -> Markup:
+def _figures(test: Figures) -> Markup:
     """Accuracy, AUC, and each class's precision, recall and F1, beside those of tossing a coin."""
     total = sum(test["images"].values())
     rows = [
@@ -98,10 +84,10 @@ def _figures(test: dict) -> Markup:
     ]
     for name, of_class in test["at_threshold"]["classes"].items():
         share = test["images"][name] / total
-        coin = {"precision": share, "recall": 0.5, "f1": 2 * share * 0.5 / (share + 0.5)}
         rows += [
-            (f"{title} ({name})", percent(of_class[key]), percent(coin[key]))
-            for key, title in (("precision", "Precision"), ("recall", "Recall"), ("f1", "F1"))
+            (f"Precision ({name})", percent(of_class["precision"]), percent(share)),
+            (f"Recall ({name})", percent(of_class["recall"]), percent(0.5)),
+            (f"F1 ({name})", percent(of_class["f1"]), percent(2 * share * 0.5 / (share + 0.5))),
         ]
     return table("On the test images", ("", "This model", "A coin"), rows)
 
@@ -113,28 +99,28 @@ def confusion(matrix: list[list[int]], classes: list[str]) -> Markup:
     return MACROS.matrix("Right and wrong verdicts, in images", header, rows)
 
 
-def _operating_points(points: list[dict]) -> Markup | str:
+def _operating_points(points: list[OperatingPoint]) -> Markup | str:
     if not points:
         return ""
     rows = [(percent(p["false_accusation"]), percent(p["fakes_found"]), f"{p['threshold']:.3f}") for p in points]
     return table("If fewer real photos may be accused", ("Accused at most", "Fakes found", "Threshold"), rows)
 
 
-def _unsure(band: dict) -> Markup | str:
+def _unsure(band: Unsure) -> Markup | str:
     if band["low"] == band["high"]:
         return ""
-    right = f", and {percent(band['accuracy'])} of those are right" if band["coverage"] else ""
+    right = f", and {percent(band['accuracy'])} of those are right" if band["accuracy"] is not None else ""
     return MACROS.paragraph(
         f"It says “unsure” where P(real) is from {band['low']:.3f} to {band['high']:.3f}. It gives a verdict on "
         f"{percent(band['coverage'])} of the images{right}."
     )
 
 
-def heat_map(robustness: dict, kind: str) -> Markup:
+def heat_map(robustness: Robustness, kind: str) -> Markup:
     """Share of one class judged right in other sizes and files: a half pale, all of them dark.
 
     Args:
-        robustness: {"sizes": pixels, "files": "JPEG 60" and so on, "grid": {class: rows sizes, columns files}, ...}.
+        robustness: of detector.json.
         kind: the class, "fake" or "real".
     """
     rows = [
@@ -146,7 +132,7 @@ def heat_map(robustness: dict, kind: str) -> Markup:
     return scroll(caption, MACROS.matrix(f"{caption}, in other sizes and files", header, rows))
 
 
-def _robustness(robustness: dict) -> list[Markup]:
+def _robustness(robustness: Robustness) -> list[Markup]:
     """Shares judged right of each class that was measured: by size and file, and turned, framed, grey ..."""
     kinds = list(robustness["grid"])
     rows = [
@@ -158,7 +144,7 @@ def _robustness(robustness: dict) -> list[Markup]:
     return [*(heat_map(robustness, kind) for kind in kinds), conditions]
 
 
-def _other_sources(extra: dict[str, dict]) -> Markup | str:
+def _other_sources(extra: dict[str, Source]) -> Markup | str:
     """Shares judged right of images from elsewhere, and ROC AUC where both classes are there."""
     rows = []
     for name, source in extra.items():
@@ -169,8 +155,8 @@ def _other_sources(extra: dict[str, dict]) -> Markup | str:
     return scroll("Other sources", table("Images from other sources", header, rows)) if rows else ""
 
 
-def roc(curve: dict, auc: float) -> Markup:
-    """ROC curve with fake as the positive class, from {"false_accusation": [...], "fakes_found": [...]}, both 0..1."""
+def roc(curve: Curve, auc: float) -> Markup:
+    """ROC curve with fake as the positive class."""
     points = list(zip(curve["false_accusation"], curve["fakes_found"]))
     step = max(1, len(points) // MAX_POINTS)
     drawn = _line([*points[::step], points[-1]], "curve")
@@ -179,8 +165,8 @@ def roc(curve: dict, auc: float) -> Markup:
     )
 
 
-def calibration(figures: dict) -> Markup:
-    """Reliability diagram from {"ece", "brier", "bins": [{"confidence", "accuracy", "count"}]}."""
+def calibration(figures: Calibration) -> Markup:
+    """Reliability diagram."""
     points = [(one["confidence"], one["accuracy"]) for one in figures["bins"]]
     most = max(one["count"] for one in figures["bins"])
     dots = "".join(
@@ -224,19 +210,19 @@ def _unit_plot(title: str, x_label: str, y_label: str, drawing: str) -> Markup:
     )
 
 
-def architecture(name: str, layers: list[dict]) -> Markup:
+def architecture(name: str, layers: list[Layer]) -> Markup:
     """The network as boxes from top to bottom: kind, output shape, parameters.
 
     Args:
         name: of the model.
-        layers: those of detector.json, {"kind", "shape", "parameters"} each.
+        layers: those of detector.json.
     """
     total = sum(layer["parameters"] for layer in layers)
     shown = layers
     if len(layers) > MAX_LAYERS:
         half = MAX_LAYERS // 2
         middle = layers[half:-half]
-        between = {
+        between: Layer = {
             "kind": f"{len(middle)} more layers",
             "shape": middle[-1]["shape"],
             "parameters": sum(layer["parameters"] for layer in middle),

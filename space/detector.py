@@ -6,11 +6,13 @@ import json
 import os
 import threading
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from huggingface_hub import snapshot_download
 
+from chain.info import Info
 from chain.resize import resize
 
 MODEL = "model.tflite"
@@ -42,35 +44,36 @@ def models_folder() -> Path:
         raise ModelError(f"DETECTOR_REPO {repository} can't be fetched: {reason}") from None
 
 
-def find_models(folder: Path) -> dict[str, Path]:
-    """{name: folder} of the models in ``folder`` itself or in its subfolders, those without weights last.
+def find_models(folder: Path) -> "dict[str, Detector | None]":
+    """{name: detector} of the models in ``folder`` itself or in its subfolders; last those without weights: None.
 
     The first is the one most often right on the test images, and so on. A Hub repository holds each model for the
     browser too, in a folder ``tfjs``, which is no model of its own.
 
     Raises:
-        ModelError: there is no detector.json, or a damaged one, or two models have one name.
+        ModelError: there is no detector.json, or a damaged one, or two models have one name, or a model is damaged.
     """
     described = [*folder.glob(DETECTOR), *folder.glob(f"*/{DETECTOR}")]
-    found = {path.parent: read_info(path.parent) for path in described if path.parent.name != "tfjs"}
+    found = [read_model(path.parent) for path in described if path.parent.name != "tfjs"]
     if not found:
         raise ModelError(f"{folder} holds no {DETECTOR}; {AGAIN.format(folder)}")
-
-    def rank(path: Path) -> tuple[bool, float, str]:
-        test = found[path].get("metrics", {}).get("test")
-        return not (path / MODEL).exists(), -test["at_threshold"]["accuracy"] if test else 0, found[path]["name"]
-
-    names = [info["name"] for info in found.values()]
+    names = [name for name, _ in found]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ModelError(f"Two models in {folder} are called {min(twice)}; keep one of them.")
-    return {found[path]["name"]: path for path in sorted(found, key=rank)}
+
+    def rank(model: tuple[str, Detector | None]) -> tuple[bool, float, str]:
+        name, detector = model
+        test = detector and detector.info["metrics"].get("test")
+        return not detector, -test["at_threshold"]["accuracy"] if test else 0, name
+
+    return dict(sorted(found, key=rank))
 
 
-def read_info(folder: Path) -> dict:
-    """The content of a model's detector.json.
+def read_model(folder: Path) -> "tuple[str, Detector | None]":
+    """The name of a model, and its detector if it has weights.
 
     Raises:
-        ModelError: it is damaged, or the LiteRT file that it lists is missing.
+        ModelError: its detector.json is damaged, or its LiteRT file is missing, damaged or not listed there.
     """
     try:
         info = json.loads((folder / DETECTOR).read_text())
@@ -82,7 +85,7 @@ def read_info(folder: Path) -> dict:
         raise ModelError(f"{folder / DETECTOR} is damaged; {AGAIN.format(folder)}")
     if is_listed > is_there:
         raise ModelError(f"{folder / MODEL} is missing; {AGAIN.format(folder)}")
-    return info
+    return info["name"], Detector(folder, cast(Info, info)) if is_there else None
 
 
 class Detector:
@@ -95,13 +98,13 @@ class Detector:
         file_bytes: size of the LiteRT file.
     """
 
-    def __init__(self, folder: Path):
-        """Check the model.
+    def __init__(self, folder: Path, info: Info):
+        """Check the LiteRT file in a folder.
 
         Raises:
-            ModelError: the LiteRT file is not the one that detector.json describes, or that is damaged.
+            ModelError: it is not the one that detector.json describes.
         """
-        self.info = read_info(folder)
+        self.info = info
         self._path = folder / MODEL
         content = self._path.read_bytes()
         if hashlib.sha256(content).hexdigest() != self.info["files"][MODEL]:

@@ -10,6 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
+from chain.info import Info
 from chain.verdict import NO_FACE, UNSURE, to_csv
 from judging import Judgement, Row
 from uploads import ZIPS
@@ -42,7 +43,7 @@ def data_uri(image: Image.Image, format: str = "PNG") -> str:
     return f"data:image/{format.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
-def verdict_card(judgement: Judgement, info: dict) -> Markup:
+def verdict_card(judgement: Judgement, info: Info) -> Markup:
     """The verdict on the photo in words, what it covers and what it is worth."""
     answer, faces = judgement.answer, judgement.rows
     notes = [answer["scope"]]
@@ -57,17 +58,17 @@ def verdict_card(judgement: Judgement, info: dict) -> Markup:
     return MACROS.verdict_card(answer, read_out, notes)
 
 
-def _in_a_sentence(row: Row, p_real: float, info: dict) -> str:
+def _in_a_sentence(row: Row, p_real: float, info: Info) -> str:
     said = f"Face {row['face']} of {row['faces']}: {_words_of(row, info)}, {percent(p_real)} real."
     return f"{said} {row['advice']}" if row["advice"] else said
 
 
-def _words_of(row: Row, info: dict) -> str:
+def _words_of(row: Row, info: Info) -> str:
     """The verdict on one face for people, by the words of detector.json."""
-    return info["words"][row["verdict"]]
+    return info["words"][str(row["verdict"])]
 
 
-def boxes(judgement: Judgement, info: dict) -> Markup | str:
+def boxes(judgement: Judgement, info: Info) -> Markup | str:
     """The photo with a numbered box around each face, which leads to the face's card; "" where there is no box."""
     rows = [row for row in judgement.rows if row["box"]]
     if not rows:
@@ -80,7 +81,7 @@ def boxes(judgement: Judgement, info: dict) -> Markup | str:
     return MACROS.boxes(data_uri(photo, "JPEG"), faces)
 
 
-def face_cards(judgement: Judgement, info: dict) -> Markup:
+def face_cards(judgement: Judgement, info: Info) -> Markup:
     """Each face as the network saw it under its evidence map, its verdict, and its probability beside the band."""
     return Markup().join(
         MACROS.face_card(
@@ -94,7 +95,7 @@ def face_cards(judgement: Judgement, info: dict) -> Markup:
     )
 
 
-def bar(p_real: float, info: dict) -> Markup:
+def bar(p_real: float, info: Info) -> Markup:
     """P(real), 0..1, on a scale from fake to real, with the band in which the verdict is "unsure"."""
     return MACROS.bar(p_real, info["unsure"]["low"], info["unsure"]["high"])
 
@@ -168,7 +169,7 @@ def describe_evidence(evidence: np.ndarray | None) -> str:
     )
 
 
-def batch_summary(rows: list[Row], left_out: int, info: dict) -> Markup | str:
+def batch_summary(rows: list[Row], left_out: int, info: Info) -> Markup | str:
     """How many verdicts of each kind, and a link that saves the rows as CSV; "" without rows.
 
     Args:
@@ -186,7 +187,7 @@ def batch_summary(rows: list[Row], left_out: int, info: dict) -> Markup | str:
     return MACROS.batch_summary(counts, files, kinds[NO_FACE], failed, others, info["scope"], csv)
 
 
-def batch_table(rows: list[Row], info: dict) -> Markup | str:
+def batch_table(rows: list[Row], info: Info) -> Markup | str:
     """A table of many faces with what is to know of each.
 
     Args:

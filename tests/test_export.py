@@ -17,6 +17,7 @@ from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
 from conftest import ROOT, draw
 from keras import layers
+from pydantic import ConfigDict, TypeAdapter
 from scipy.special import logit
 from tensorflowjs.quantization import dequantize_weights, quantize_weights
 from tensorflowjs.read_weights import read_weights
@@ -30,6 +31,7 @@ from export.artifact.quantize import round_to_uint8
 from export.upkeep import vendor
 from train import run, spec
 from train.chain import read
+from train.chain.info import Info, Named
 from train.networks import models
 from train.photos import data
 
@@ -44,9 +46,17 @@ def quantized(trained, dataset, tmp_path_factory) -> Path:
     return out
 
 
+CONTENT = TypeAdapter(dict[str, Info | Named], config=ConfigDict(strict=True, extra="forbid"))
+
+
+def described(path: Path) -> dict:
+    """The content of a detector.json, which must be what `train.chain.info` says, no less and no more."""
+    return CONTENT.validate_python({"": json.loads(path.read_text())})[""]
+
+
 def test_detector_json_carries_every_fact(trained, tmp_path):
     assert export.main(["convert", str(trained), "--out", str(tmp_path / "model")]) == 0
-    info = json.loads((tmp_path / "model/detector.json").read_text())
+    info = described(tmp_path / "model/detector.json")
     assert info["classes"] == ["fake", "real"] and info["words"].keys() == {"fake", "real", "unsure"}
     assert info["input"] == {
         "channels": "RGB", "range": [0, 255], "size": 224, "resize": "bilinear", "scale": 1 / 255,
@@ -353,7 +363,7 @@ def test_litert_keeps_weights_that_were_not_rounded_in_float32(tmp_path):
 def test_the_spaces_file_comes_with_all_that_the_space_says_of_it(quantized, tmp_path):
     command = ["convert", str(quantized), "--out", str(tmp_path / "m"), "--precision", "uint8", "--format"]
     assert export.main([*command, "keras", "tflite"]) == 0
-    info = json.loads((tmp_path / "m/detector.json").read_text())
+    info = described(tmp_path / "m/detector.json")
     assert info["files"].keys() == {"model.keras", "model.tflite"}
     model = run.load_model(quantized)
     assert info["evidence"] and info["parameters"] == model.count_params()
@@ -412,9 +422,9 @@ def test_the_page_knows_of_zips_what_the_space_does():
 
 @pytest.mark.parametrize("place", ["space", "web"])
 def test_the_repositorys_models_are_described_and_stay_under_40_megabytes(place):
-    described = {path: json.loads(path.read_text()) for path in (ROOT / place).glob("models/*/detector.json")}
     size = 0
-    for path, info in described.items():
+    for path in (ROOT / place).glob("models/*/detector.json"):
+        info = described(path)
         if "files" not in info:  # Not trained, and shown as such.
             assert place == "space" and info == {"name": path.parent.name}
             continue
@@ -454,7 +464,7 @@ def test_verify_accepts_the_copy_and_names_what_differs(quantized, tmp_path):
 def test_auto_keeps_the_smallest_form_that_answers_alike(trained, dataset, tmp_path):
     result = in_own_process("convert", trained, "--out", tmp_path / "m", "--precision", "auto", "--data", dataset)
     assert result.returncode == 0, result.stderr
-    info = json.loads((tmp_path / "m/detector.json").read_text())
+    info = described(tmp_path / "m/detector.json")
     rows = {row["precision"]: row for row in info["precisions"]}
     assert list(rows) == ["float32", "float16", "uint16", "uint8"]
     assert rows["float32"]["accepted"] and rows["float32"]["largest_difference"] < 1e-4

@@ -388,10 +388,10 @@ def test_the_space_serves_the_commit_just_made(hub, command, tiny, photo, tmp_pa
     assert front_matter["preload_from_hub"] == [f"someone/tiny detector.json,model.tflite,tfjs/detector.json {commit}"]
     lines = """if True:
         import sys
-        from detector import Detector, find_models, models_folder
+        from detector import find_models, models_folder
         from chain.read import read_photo
-        [folder] = find_models(models_folder()).values()
-        p_real, evidence = Detector(folder).run(read_photo(sys.argv[1]))
+        [detector] = find_models(models_folder()).values()
+        p_real, evidence = detector.run(read_photo(sys.argv[1]))
         print('P(real)=', p_real, evidence.shape)
     """
     result = subprocess.run(

@@ -59,7 +59,15 @@ def project(tmp_path_factory) -> Path:
 def test_the_package_holds_the_module_and_not_the_page():
     [packed] = json.loads(npm("pack", "--json", "--dry-run", cwd=WEB))
     names = {file["path"] for file in packed["files"]}
-    assert {"detector.js", "detector.d.ts", "worker.js", "models.json", "README.md", "vendor/faces.json"} <= names
+    assert {
+        "detector.js",
+        "detector.d.ts",
+        "info.d.ts",
+        "worker.js",
+        "models.json",
+        "README.md",
+        "vendor/faces.json",
+    } <= names
     assert {
         f"vendor/icodec/{name}" for name in ("avif-dec.js", "avif-dec.wasm", "webp-dec.js", "webp-dec.wasm", "LICENSE")
     } <= names
@@ -94,3 +102,5 @@ def test_the_types_are_those_of_the_module(tmp_path, monkeypatch):
     vendor.write_types()
     types = (WEB / "detector.d.ts").read_text()
     assert (tmp_path / "web/detector.d.ts").read_text() == types, "python -m export vendor"
+    assert (tmp_path / "web/info.d.ts").read_text() == (WEB / "info.d.ts").read_text(), "python -m export vendor"
+    assert 'info: import("./info.js").Info;' in types

@@ -39,6 +39,7 @@ from train.spec import CLASS_NAMES, WORDS
 
 sys.path.insert(0, str(ROOT / "space"))
 
+import app  # noqa: E402
 import charts  # noqa: E402
 import detector  # noqa: E402
 import judging  # noqa: E402
@@ -208,7 +209,7 @@ def test_inside_the_band_the_verdict_is_unsure(url):
 
 def test_litert_answers_as_keras_of_the_same_network():
     network = keras.saving.load_model(SPACE_MODEL / "model.keras", compile=False)
-    space = detector.Detector(SPACE_MODEL)
+    space = detector.read_model(SPACE_MODEL)[1]
     for picture in (PORTRAIT, draw(41, 53, 1), draw(1000, 700, 2), draw(256, 256, 3, smooth=False)):
         pixels = np.asarray(picture)
         outputs = network(pixels[None].astype("float32"), training=False)
@@ -761,16 +762,19 @@ def test_the_best_model_comes_first_and_those_without_weights_last(tmp_path):
         for file in files:
             (tmp_path / name / file).touch()
     shutil.copytree(tmp_path / "a", tmp_path / "tfjs")  # The same model for the browser.
-    assert list(detector.find_models(tmp_path).items()) == [(name, tmp_path / name) for name in "badc"]
+    found = detector.find_models(tmp_path)
+    assert [(name, one and one.info["name"]) for name, one in found.items()] == [*zip("bad", "bad"), ("c", None)]
     shutil.copytree(tmp_path / "a", tmp_path / "e")
     with pytest.raises(ValueError, match="Two models in .* are called a; keep one of them"):
         detector.find_models(tmp_path)
 
 
-def served(models_of: Path) -> None:
-    """Read the models of a folder, as the app does before it starts."""
-    for path in detector.find_models(models_of).values():
-        detector.Detector(path)
+def test_each_detector_json_is_read_once(folder, monkeypatch):
+    read, read_text = [], Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path, *given: read.append(path) or read_text(path, *given))
+    app.build(folder / "models")
+    described = [path for path in read if path.name == "detector.json"]
+    assert sorted(described) == sorted(folder.glob("models/*/detector.json"))
 
 
 @pytest.mark.parametrize(
@@ -793,11 +797,11 @@ def test_a_missing_or_damaged_model_is_said_so(damage, sentence, tmp_path):
     path.mkdir(parents=True)
     (path / "model.tflite").write_bytes(b"weights")
     files = {"model.tflite": hashlib.sha256(b"weights").hexdigest()}
-    (path / "detector.json").write_text(json.dumps({"name": "model", "files": files}))
-    served(tmp_path / "models")
+    (path / "detector.json").write_text(json.dumps({"name": "model", "metrics": {}, "files": files}))
+    detector.find_models(tmp_path / "models")
     damage(path)
     with pytest.raises(detector.ModelError, match=re.escape(sentence)):
-        served(tmp_path / "models")
+        detector.find_models(tmp_path / "models")
 
 
 def test_an_app_without_models_ends_with_one_line(tmp_path):
@@ -810,10 +814,11 @@ def test_an_app_without_models_ends_with_one_line(tmp_path):
 
 
 def test_a_model_that_was_measured_on_degraded_fakes_alone_is_shown(folder):
-    info = json.loads((folder / "models/evidence/detector.json").read_text())
-    for of_class in (info["robustness"]["grid"], info["robustness"]["conditions"]["grey"]["accuracy"]):
+    name, found = detector.read_model(folder / "models/evidence")
+    measured = found.info["robustness"]
+    for of_class in (measured["grid"], measured["conditions"]["grey"]["accuracy"]):
         del of_class["real"]
-    card = charts.model_card(info, detector.Detector(folder / "models/evidence"))
+    card = charts.model_card(name, found)
     assert "Share of fakes found" in card and "Share of real photos" not in card
     assert '<th scope="row">grey</th><td class="number">77.7\u00a0%</td></tr>' in card
 

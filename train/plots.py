@@ -11,6 +11,7 @@ import numpy as np  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from sklearn.metrics import ConfusionMatrixDisplay  # noqa: E402
 
+from train.chain.info import Shares  # noqa: E402
 from train.spec import CLASS_NAMES  # noqa: E402
 
 
@@ -75,7 +76,7 @@ def reliability(calibration: dict, split: str, folder: Path) -> None:
     _save(figure, folder, f"reliability-{split}")
 
 
-def robustness(figures: dict, folder: Path) -> None:
+def robustness(figures: Shares, folder: Path) -> None:
     """Share of verdicts that are right: for each class a heat map over size and file, and bars for the conditions."""
     classes = list(figures["grid"])
     figure, axes = plt.subplots(1, len(classes) + 1, figsize=(4.5 * (len(classes) + 1), 5), layout="constrained")

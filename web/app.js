@@ -20,6 +20,7 @@ const EXAMPLES = {
 
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
+/** @type {import('./detector.js').Detector|null} */
 let detector;
 let rows = [];
 let queue = Promise.resolve(); // Photos are judged one after the other, in the order in which they came.
@@ -38,6 +39,7 @@ function progress(value, max, words = '') {
   find('progress').ariaLabel = find('loaded').textContent = words;
 }
 
+/** @param {import('./info.js').Info} info */
 function about({ name, metrics, provenance, threshold, unsure }) {
   const { counts, names } = provenance.dataset;
   const learnt = provenance.members
@@ -63,6 +65,7 @@ function about({ name, metrics, provenance, threshold, unsure }) {
   return sentences.join(' ');
 }
 
+/** @param {import('./info.js').Input} input */
 function limits({ formats, max_bytes: bytes, max_pixels: pixels }) {
   const names = formats.map((name) => (name === 'WEBP' ? 'WebP' : name));
   return (
@@ -76,7 +79,7 @@ function showBackend({ name, milliseconds, note }) {
   find('backend-note').textContent = note;
 }
 
-/** @param {string} wanted A backend's name or "auto". */
+/** @param {any} wanted A backend's name or "auto". */
 async function useBackend(wanted) {
   find('backend-summary').textContent = 'testing…';
   showBackend(await detector.use(wanted));

@@ -28,7 +28,7 @@ export function addCard(name, before) {
 /**
  * @param {HTMLLIElement} card
  * @param {import('./detector.js').Verdict} verdict
- * @param {object} info detector.json's content.
+ * @param {import('./info.js').Info} info
  */
 export function showVerdict(card, { verdict, words, faces, rows, width, height, milliseconds, thumbnail }, info) {
   const part = (name) => card.querySelector(name);
@@ -49,7 +49,12 @@ export function showVerdict(card, { verdict, words, faces, rows, width, height, 
 /** The id of a face's part of a card. */
 const idOf = (cardId, { face }) => `${cardId}-face-${face}`;
 
-/** A face's verdict in one phrase, for eyes and ears. */
+/**
+ * A face's verdict in one phrase, for eyes and ears.
+ *
+ * @param {import('./detector.js').Row} face
+ * @param {import('./info.js').Info} info
+ */
 export const said = ({ verdict, p_real }, info) => `${info.words[verdict]}, P(real) ${percent(p_real)}`;
 
 /** Lay numbered boxes over the photo, each a link to its face. */
@@ -75,13 +80,18 @@ function add(parent, tag, attributes) {
   return parent.appendChild(element);
 }
 
-/** @returns {HTMLLIElement} A face's part of a card. */
+/**
+ * @param {string} cardId
+ * @param {import('./detector.js').Row & import('./detector.js').Pixels} face
+ * @param {import('./info.js').Info} info
+ * @returns {HTMLLIElement} A face's part of a card.
+ */
 function faceItem(cardId, face, info) {
   const { verdict, p_real: pReal, as_is: isAsIs, advice, pixels, evidence } = face;
   const item = /** @type {HTMLLIElement} */ (document.importNode(find('face').content, true).firstElementChild);
   const part = (name) => item.querySelector(name);
   item.id = idOf(cardId, face);
-  item.dataset.pReal = pReal; // Unrounded.
+  item.dataset.pReal = String(pReal); // Unrounded.
   item.dataset.verdict = verdict;
   drawCrop(part('.picture'), pixels);
   part('.picture').ariaLabel = `Face ${face.face}, ${isAsIs ? 'judged as it is' : 'cut out upright'}`;
@@ -151,7 +161,7 @@ export function showError(card, sentence) {
 
 /**
  * @param {import('./detector.js').Row[]} rows All results; the table and the CSV are there from the second one on.
- * @param {object} [info] detector.json's content, for the words.
+ * @param {import('./info.js').Info} [info] For the words.
  */
 export function showTable(rows, info) {
   find('table').hidden = find('csv').hidden = rows.length < 2;

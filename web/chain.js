@@ -94,13 +94,19 @@ export async function loadChain(tf) {
   return { facts, faceViews };
 }
 
-/** A row of COLUMNS, null what is not known. */
+/**
+ * A row of COLUMNS, null what is not known.
+ *
+ * @param {import('./info.js').Named} info
+ * @param {object} known
+ */
 const rowOf = (info, known) => ({
   ...Object.fromEntries(COLUMNS.map((column) => [column, null])),
   model: info.name,
   ...known,
 });
 
+/** @param {number} pReal @param {import('./info.js').Rule} info */
 function verdictOf(pReal, { unsure, threshold }) {
   if (pReal >= unsure.low && pReal < unsure.high) return 'unsure';
   return pReal >= threshold ? 'real' : 'fake';
@@ -112,7 +118,7 @@ function verdictOf(pReal, { unsure, threshold }) {
  * @param {string} file The photo's name.
  * @param {FaceView[]} views From `faceViews`.
  * @param {number[]} pReal Of each, 0..1.
- * @param {{name: string, threshold: number, unsure: {low: number, high: number}}} info detector.json.
+ * @param {import('./info.js').Rule} info detector.json.
  * @param {object} facts faces.json, as `loadChain` returns it.
  * @returns {object[]} With the keys of COLUMNS, in that order.
  */
@@ -138,7 +144,13 @@ export function rows(file, views, pReal, info, facts) {
   });
 }
 
-/** The row of a file that can't be judged, with the sentence that says why. */
+/**
+ * The row of a file that can't be judged, with the sentence that says why.
+ *
+ * @param {string} file
+ * @param {string} sentence
+ * @param {import('./info.js').Named} info
+ */
 export const errorRow = (file, sentence, info) => rowOf(info, { file, error: sentence });
 
 /**
@@ -154,7 +166,7 @@ export function pictureVerdict(rows) {
  * The verdict on a picture for people, or why there is none.
  *
  * @param {object[]} rows Of one picture that could be judged.
- * @param {{words: Object<string, string>}} info detector.json.
+ * @param {import('./info.js').Rule} info detector.json.
  * @param {object} facts faces.json, as `loadChain` returns it.
  */
 export function words(rows, info, facts) {

@@ -171,7 +171,7 @@ export type Detector = {
     /**
      * The content of detector.json.
      */
-    info: any;
+    info: import("./info.js").Info;
     /**
      * Rejects with a sentence
      * for a person.

@@ -44,7 +44,7 @@
  * @property {string} note Why it is not the one that was asked for; may be empty.
  *
  * @typedef {object} Detector
- * @property {any} info The content of detector.json.
+ * @property {import('./info.js').Info} info The content of detector.json.
  * @property {(image: Blob|CanvasImageSource, options?: Options) => Promise<Verdict>} classify Rejects with a sentence
  *   for a person.
  * @property {(images: Iterable<Blob|CanvasImageSource>, options?: Options) =>

@@ -1,9 +1,9 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '10cf3c443d81';
+self.VERSION = '3b0048914238';
 self.FILES = {
   "app.js": {
-    "bytes": 11913,
-    "sha256": "5efd44d01849085b00b872bd17314c6f728335e4b50f3a48f4008ab0ffe80255"
+    "bytes": 12057,
+    "sha256": "c032a53a2687ecabf64688d586fd083afc0af31aed54817b948b681d30c61ab8"
   },
   "avif.js": {
     "bytes": 2554,
@@ -26,12 +26,12 @@ self.FILES = {
     "sha256": "a547bacaf93d223e254e93a527b0d41e05cc20928315e532428b91cd8adf7c6d"
   },
   "cards.js": {
-    "bytes": 8103,
-    "sha256": "bb2abfa57603213e519e6bc07c2b217c4e5757ebd245ed6edff7170ba886d093"
+    "bytes": 8341,
+    "sha256": "e3002f05c14bc8f7683e7775cca232276944747495b5bc0737be5b9c647ffed6"
   },
   "chain.js": {
-    "bytes": 6932,
-    "sha256": "10de834b57889070d5f14ac97c779b1ea3b0352ebdc35daddcd541541923ab0f"
+    "bytes": 7124,
+    "sha256": "95d93c88be49735d8c5154bb9e55cc5cd16f810bbf43ffcbfc5e55333f40fd16"
   },
   "checked.js": {
     "bytes": 2633,
@@ -42,12 +42,12 @@ self.FILES = {
     "sha256": "92b26927c6655271ee938880f619376f7bb0f9ef4fd32180c7a3dff90cd3855c"
   },
   "detector.d.ts": {
-    "bytes": 5498,
-    "sha256": "edfc776c865c08444f51919db5d6a7d291770ee7191e3e59872e06919a3a2c7a"
+    "bytes": 5519,
+    "sha256": "2cf7e2d7b4eb6ea5228b726ed197994c64de762bd5e889b3182a1488da97a3fc"
   },
   "detector.js": {
-    "bytes": 9210,
-    "sha256": "43db83c7bd357b5870bab2bb8c564b79a3547f038b9e00120c424e6a01674f19"
+    "bytes": 9231,
+    "sha256": "65ec55f58663eebe15856335b8b2789b1f52c78dabb2e2895cf9b032463501a6"
   },
   "elements.js": {
     "bytes": 798,
@@ -109,6 +109,10 @@ self.FILES = {
     "bytes": 6389,
     "sha256": "9a77507ef92ee7127cd477f594f5c591b5bc19f690e711e29253adb4390572cb"
   },
+  "info.d.ts": {
+    "bytes": 4237,
+    "sha256": "384cd725700d7993832bd4537e173889919f36572077eb92ef99d9c43b319973"
+  },
   "manifest.webmanifest": {
     "bytes": 860,
     "sha256": "e91944812e7b4fcfd94ed7a39119bf88c0bd79a27b7a4cb5064e002ff339e6d3"
@@ -157,8 +161,8 @@ self.FILES = {
     "sha256": "d12cab6eda10b4436b66ed3b25eb1267c52ea3d64bc5f6bf15da320d3ec0410b"
   },
   "package.json": {
-    "bytes": 701,
-    "sha256": "4798ca882321b401cfd7f9b596d380243ad167e8767746cb462403a5ac08c59c"
+    "bytes": 718,
+    "sha256": "266852d39f97f2dfd0cdb7338f314795610b5767affec1fdb18c72caf47df566"
   },
   "photo.js": {
     "bytes": 15393,
@@ -264,8 +268,8 @@ self.FILES = {
     "sha256": "f5a0e816bd9e2c9f305c7a54fd2aa60fe889b2be960c587b683fff9f6709f004"
   },
   "worker.js": {
-    "bytes": 4552,
-    "sha256": "b7622d7e660753bc023b03fc5c7db4e4d6ff7c5b103389b8807ba1543984a8f0"
+    "bytes": 4596,
+    "sha256": "81b173bcf2ced11938a57a5affed157fca01251c65593c4417ff21cbfca3d23b"
   },
   "zips.js": {
     "bytes": 445,

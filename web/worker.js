@@ -14,7 +14,9 @@ import { decode, outOfMemory, pixelsOf, resize } from './photo.js';
 
 const GONE = 'The file can not be read any more: it was moved or changed. Choose it again.';
 
-let info, network, chain;
+/** @type {import('./info.js').Info} */
+let info;
+let network, chain;
 const stopped = new Set(); // Ids of calls.
 
 async function load(folder) {

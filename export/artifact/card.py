@@ -11,6 +11,7 @@ import numpy as np
 from huggingface_hub import EvalResult, ModelCard, ModelCardData, hf_hub_url
 
 from train import run
+from train.chain.info import Info, Learnt, Provenance, Robustness, Source, Split
 from train.figures.metrics import interval_95
 from train.figures.robustness import tables
 
@@ -19,7 +20,7 @@ SPLITS = {"train": "training", "valid": "validation", "test": "test"}  # As peop
 
 
 def model_card(
-    info: dict, repo: str, revision: str, folder: str = "", plots: Sequence[str] = (), others: Sequence[str] = ()
+    info: Info, repo: str, revision: str, folder: str = "", plots: Sequence[str] = (), others: Sequence[str] = ()
 ) -> ModelCard:
     """The card of one run.
 
@@ -46,7 +47,7 @@ def model_card(
     return ModelCard(f"---\n{metadata(info).to_yaml()}\n---\n\n" + "\n\n".join(filter(None, sections)) + "\n")
 
 
-def metadata(info: dict) -> ModelCardData:
+def metadata(info: Info) -> ModelCardData:
     """What the Hub reads, with the figures of each evaluated split as model-index results."""
     names = info["provenance"]["dataset"]["names"]
     origins = [info["provenance"], *info["provenance"].get("members", [])]
@@ -84,12 +85,12 @@ def metadata(info: dict) -> ModelCardData:
     )
 
 
-def ordered(splits: dict) -> list[tuple[str, dict]]:
+def ordered(splits: dict[str, Split]) -> list[tuple[str, Split]]:
     """(split, its figures), the test split first, training last."""
     return [(split, splits[split]) for split in reversed(SPLITS) if split in splits]
 
 
-def heading(info: dict, others: Sequence[str]) -> str:
+def heading(info: Info, others: Sequence[str]) -> str:
     """What it takes and answers, and the folders of other runs."""
     size = info["input"]["size"]
     lines = [
@@ -105,7 +106,7 @@ def heading(info: dict, others: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def purpose(info: dict) -> str:
+def purpose(info: Info) -> str:
     """What it is for and what not, and when it is unsure."""
     lines = [
         "## What it is for",
@@ -129,7 +130,7 @@ def purpose(info: dict) -> str:
     return "\n".join(lines)
 
 
-def loading(info: dict, repo: str, revision: str, folder: str) -> str:
+def loading(info: Info, repo: str, revision: str, folder: str) -> str:
     """How to load it: two lines of Python after the imports, three of JavaScript."""
     outputs = "p_real, evidence" if info["evidence"] else "p_real"
     imported, source = "", f'"hf://{repo}"'
@@ -170,7 +171,7 @@ With the project's code, `python -m export pull --repo {repo} --revision {revisi
 checks each file. Name a commit as the revision where the files must never change."""
 
 
-def data(provenance: dict) -> str:
+def data(provenance: Provenance) -> str:
     """Images, their sources and rights, and the options and packages of the training."""
     dataset = provenance["dataset"]
     rows = [
@@ -194,7 +195,7 @@ code under MIT.
 {origin(provenance)}Trained with {options}; {versions}."""
 
 
-def sources(dataset: dict) -> str:
+def sources(dataset: Learnt) -> str:
     """Where the images are from and whose rights bind, as ``dataset["sources"]``, {name: text}, states it."""
     stated = dataset.get("sources", {})
     parts = [f"`{name}`: {stated[name]}" for name in dataset["names"] if name in stated]
@@ -206,7 +207,7 @@ def sources(dataset: dict) -> str:
     return "\n\n".join(parts)
 
 
-def origin(provenance: dict) -> str:
+def origin(provenance: Provenance) -> str:
     """What it started from, whose answers it learnt and what it is joined from; "" for a training from scratch."""
     lines = []
     start, teacher = provenance.get("start"), provenance.get("teacher")
@@ -229,7 +230,7 @@ def origin(provenance: dict) -> str:
     return "".join(f"{line}\n" for line in lines) + "\n" * bool(lines)
 
 
-def figures(info: dict) -> str:
+def figures(info: Info) -> str:
     """The splits' figures, with 95% intervals."""
     rows, details = [], []
     for split, of_split in ordered(info["metrics"]):
@@ -287,7 +288,7 @@ def auc_interval(auc: float, fakes: int, reals: int) -> tuple[float, float]:
     return max(auc - half, 0), min(auc + half, 1)
 
 
-def other_sources(extra: dict | None) -> str:
+def other_sources(extra: dict[str, Source] | None) -> str:
     """Figures on other collections, at the same threshold; nothing where none was tried."""
     if not extra:
         return ""
@@ -314,7 +315,7 @@ Collections that it did not learn from, unless they are named under training dat
 {run.markdown(rows, numbers=4).rstrip()}"""
 
 
-def robustness(figures: dict | None) -> str:
+def robustness(figures: Robustness | None) -> str:
     """Shares judged right in other sizes, files and conditions; nothing where that was not measured."""
     if not figures:
         return ""
@@ -322,7 +323,7 @@ def robustness(figures: dict | None) -> str:
     return "\n".join([*parts, *(run.markdown(rows, len(rows[0]) - 1) for rows in tables(figures))]).rstrip()
 
 
-def failures(info: dict) -> str:
+def failures(info: Info) -> str:
     """What goes wrong: counted on the first of test and validation, and by construction."""
     [(split, of_split), *_] = ordered(info["metrics"])
     (fake_right, fake_wrong), (real_wrong, real_right) = of_split["at_threshold"]["confusion_matrix"]

@@ -1,10 +1,11 @@
-"""``detector.json``: all that a program beside a model file must know to use it and to say where it is from."""
+"""``detector.json``, as `train.chain.info` describes it."""
 
 from pathlib import Path
 
 import keras
 
 from train import run
+from train.chain.info import Info, Layer
 from train.chain.read import FORMATS, MAX_BYTES, MAX_PIXELS
 from train.spec import CLASS_NAMES, RESIZE, SCALE, SCOPE, WORDS
 
@@ -18,7 +19,7 @@ def read_facts(source: Path) -> dict:
     return run.read_figures(source) | {"provenance": run.read_config(source)}
 
 
-def describe(facts: dict, precision: str, folder: Path, model: keras.Model) -> dict:
+def describe(facts: dict, precision: str, folder: Path, model: keras.Model) -> Info:
     """Describe the model files in ``folder``.
 
     Args:
@@ -26,19 +27,11 @@ def describe(facts: dict, precision: str, folder: Path, model: keras.Model) -> d
         precision: how the weights are stored, one of `precision.PRECISIONS`.
         folder: its files are listed with their hashes.
         model: the network that they hold, with or without an evidence map beside P(real).
-
-    Returns:
-        classes (the index is the label; the model's output of rank 2 is P of the last), evidence (whether it has an
-        output of rank 4 too, see `evidence`), parameters (how many numbers P(real) takes), layers (of those that
-        P(real) takes, see `describe_layers`), words (verdicts for people), scope (said beside each),
-        input (what the graph does to raw pixels, and which files a reader accepts), threshold, unsure
-        (the band of P(real) around it), temperature and offset (part of the graph already), metrics of each evaluated
-        split, extra and robustness where they were measured, provenance, files {name: sha256}.
     """
     config = facts["provenance"]
     # Without what draws the evidence map, which was not trained.
     judging = keras.Model(model.input, next(output for output in model.outputs if output.ndim == 2))
-    return {
+    info: Info = {
         "name": config["model"],
         "classes": list(CLASS_NAMES),
         "words": WORDS,
@@ -62,15 +55,19 @@ def describe(facts: dict, precision: str, folder: Path, model: keras.Model) -> d
         "offset": facts["offset"],
         "precision": precision,
         "metrics": facts["splits"],
-        **{key: facts[key] for key in ("extra", "robustness") if key in facts},
         "provenance": config,
         "files": {path.name: run.sha256(path) for path in sorted(folder.iterdir()) if path.name != run.DETECTOR},
     }
+    if "extra" in facts:
+        info["extra"] = facts["extra"]
+    if "robustness" in facts:
+        info["robustness"] = facts["robustness"]
+    return info
 
 
-def describe_layers(model: keras.Model) -> list[dict]:
-    """{"kind", "shape" such as "222 × 222 × 32", "parameters"} of each layer of a network, from its input on."""
-    rows = []
+def describe_layers(model: keras.Model) -> list[Layer]:
+    """Each layer of a network, from its input on."""
+    rows: list[Layer] = []
     for layer in model.layers:
         shape = keras.tree.flatten(layer.output)[0].shape[1:]
         rows.append(

@@ -24,7 +24,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import httpx2
 from huggingface_hub import (
@@ -50,6 +50,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from export.artifact import card, convert, quantize
 from train import run
+from train.chain.info import Info
 
 ROOT = Path(__file__).parents[2]
 SUMS = "SHA256SUMS"
@@ -192,7 +193,7 @@ def stage(runs: list[Path], folder: Path, repo: str, revision: str) -> None:
         target = folder if first else folder / name
         stage_run(source, target, name if alike else None)
         card.model_card(
-            run.read_json(target, run.DETECTOR),
+            cast(Info, run.read_json(target, run.DETECTOR)),
             repo,
             revision,
             folder="" if first else f"{name}/",

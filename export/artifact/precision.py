@@ -2,30 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypedDict
 
 import keras
 import numpy as np
 
 from export.artifact import verify
 from train import run
+from train.chain.info import Form
 from train.networks import inference
 from train.photos import data
 
 PRECISIONS = ("float32", "float16", "uint16", "uint8")
 ACCURACY_LOSS = 0.001  # Largest accepted change of accuracy on validation: a tenth of a point.
 DIFFERENCE = 0.01  # Largest accepted |difference in P(real)| on any validation image.
-
-
-class Form(TypedDict):
-    """How a model answers with its weights stored in one precision."""
-
-    precision: str  # Of PRECISIONS.
-    bytes: int  # Of all files.
-    accuracy: float  # On validation at the threshold, 0..1.
-    largest_difference: float  # In P(real) from Keras.
-    mean_difference: float
-    accepted: bool
 
 
 def choose(model: keras.Model, threshold: float, root: Path, make: Callable[[str], Path]) -> tuple[str, list[Form]]:

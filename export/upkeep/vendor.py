@@ -17,9 +17,14 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints
+
+from typing_extensions import ReadOnly, is_typeddict
 
 from export.artifact.listing import write_listing
 from export.upkeep import faces
+from train.chain import info
 from train.run import sha256
 
 ROOT = Path(__file__).parents[2]
@@ -85,10 +90,11 @@ DECODER_PARTS = {
     "aom": ("BSD-2-Clause", "https://aomedia.googlesource.com/aom"),
     "libyuv": ("BSD-3-Clause", "https://chromium.googlesource.com/libyuv/libyuv"),
 }
+TYPE_SCRIPT = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null", Any: "any"}
 CONVERTED = {ROOT / "web/vendor/blazeface": BLAZEFACE}
 PACKAGES = "packages.json"
 FACE_CHECK = "face-check.json"
-TYPES = "detector.d.ts"
+TYPES, INFO_TYPES = "detector.d.ts", "info.d.ts"
 
 
 def vendor(args: argparse.Namespace) -> None:
@@ -154,12 +160,42 @@ def zips_module() -> str:
 
 
 def write_types() -> None:
-    """Write ``web/detector.d.ts``, the types of the page's module, from its JSDoc."""
+    """Write the types of the page's module: ``web/info.d.ts``, then ``web/detector.d.ts``, from its JSDoc."""
+    (ROOT / "web" / INFO_TYPES).write_text(info_types())
     options = "--allowJs --declaration --emitDeclarationOnly --noResolve --target es2022 --module es2022".split()
     with tempfile.TemporaryDirectory() as folder:
-        tsc: list[str | Path] = [NODE / "typescript/bin/tsc", *options, "--outDir", folder, ROOT / "web/detector.js"]
-        subprocess.run(["node", *tsc], check=True)
+        sources = [ROOT / "web" / name for name in ("detector.js", INFO_TYPES)]
+        subprocess.run(["node", NODE / "typescript/bin/tsc", *options, "--outDir", folder, *sources], check=True)
         shutil.copyfile(Path(folder) / TYPES, ROOT / "web" / TYPES)
+
+
+def info_types() -> str:
+    """What detector.json holds, for TypeScript."""
+    text = "// Made of train/chain/info.py, which says what each key holds, by `python -m export vendor`.\n"
+    for name, kind in vars(info).items():
+        if is_typeddict(kind):
+            keys = get_type_hints(kind, include_extras=True).items()
+            lines = [f"  {key}{'?' * (get_origin(of) is NotRequired)}: {type_script(of)};\n" for key, of in keys]
+            text += f"export interface {name} {{\n{''.join(lines)}}}\n"
+    return text
+
+
+def type_script(kind) -> str:
+    """A type of `train.chain.info` as TypeScript writes it; KeyError for one of another sort."""
+    inner = [*map(type_script, get_args(kind))] if get_origin(kind) is not Literal else []
+    match get_origin(kind):
+        case None:
+            return kind.__name__ if is_typeddict(kind) else TYPE_SCRIPT[kind]
+        case outer if outer in (NotRequired, ReadOnly):
+            return inner[0]
+        case outer if outer in (Union, UnionType):
+            return " | ".join(inner)
+        case outer if outer is Literal:
+            return " | ".join(map(json.dumps, get_args(kind)))
+        case outer if outer is list:
+            return f"{inner[0]}[]"
+        case outer:
+            return {dict: "Record<{}, {}>"}[outer].format(*inner)
 
 
 def write_face_check() -> None:

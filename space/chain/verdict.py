@@ -13,6 +13,7 @@ from typing import TypedDict, cast
 import numpy as np
 
 from .faces import FACTS, Face, cut, find_faces, is_aligned, trim
+from .info import Named, Rule
 
 
 class Row(TypedDict):
@@ -95,14 +96,14 @@ def _in_photo(face: Face, left: int, top: int, right: int, bottom: int) -> tuple
     return max(left + x0, left), max(top + y0, top), min(left + x1, right), min(top + y1, bottom)
 
 
-def rows(file: str, views: list[FaceView], p_real: list[float], info: dict) -> list[Row]:
+def rows(file: str, views: list[FaceView], p_real: list[float], info: Rule) -> list[Row]:
     """What is said of a photo: one row a face, or one that says there is none.
 
     Args:
         file: the photo's name.
         views: from `face_views`.
         p_real: of each, 0..1.
-        info: the content of detector.json; name, threshold and unsure are read.
+        info: what makes verdicts, such as the content of detector.json.
     """
     bare = _bare_row(file, info)
     if not views:
@@ -128,7 +129,7 @@ def rows(file: str, views: list[FaceView], p_real: list[float], info: dict) -> l
     return said
 
 
-def error_row(file: str, sentence: str, info: dict) -> Row:
+def error_row(file: str, sentence: str, info: Named) -> Row:
     """The row of a file that can't be judged."""
     return _bare_row(file, info) | {"error": sentence}
 
@@ -139,12 +140,12 @@ def picture_verdict(rows: list[Row]) -> str:
     return next(verdict for verdict in WORST_FIRST if verdict in said)
 
 
-def words(rows: list[Row], info: dict) -> str:
+def words(rows: list[Row], info: Rule) -> str:
     """The verdict on a picture for people, or why there is none.
 
     Args:
         rows: of one picture that could be judged.
-        info: the content of detector.json; words are read.
+        info: as of `rows`.
     """
     verdict = picture_verdict(rows)
     if verdict == NO_FACE:
@@ -183,11 +184,11 @@ def _cell(column: str, value) -> str:
     return str(value)
 
 
-def _verdict(p_real: float, info: dict) -> str:
+def _verdict(p_real: float, info: Rule) -> str:
     if info["unsure"]["low"] <= p_real < info["unsure"]["high"]:
         return UNSURE
     return "real" if p_real >= info["threshold"] else "fake"
 
 
-def _bare_row(file: str, info: dict) -> Row:
+def _bare_row(file: str, info: Named) -> Row:
     return cast(Row, dict.fromkeys(COLUMNS) | {"file": file, "model": info["name"]})

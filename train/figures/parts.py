@@ -16,6 +16,7 @@ import pyarrow.parquet
 from ai_edge_litert.interpreter import Interpreter
 from pyarrow import fs
 
+from train.chain.info import Rule
 from train.chain.read import MISSING, UNREADABLE, PhotoError, check_bytes, read_photo
 from train.chain.resize import resize
 from train.chain.verdict import Row, error_row, face_views, rows
@@ -39,14 +40,14 @@ class Judge:
     """A warm network, and where it reads and writes; for Ray Data's `map_batches`."""
 
     def __init__(
-        self, network: bytes, info: dict, as_is: bool, stores: list[Store], out: tuple[fs.FileSystem, str], here: Path
+        self, network: bytes, info: Rule, as_is: bool, stores: list[Store], out: tuple[fs.FileSystem, str], here: Path
     ):
         """Load the network.
 
         Args:
             network: content of a LiteRT file from float32 (1, size, size, 3), RGB, 0..255, to P(real) (1, 1) and
                 maybe more.
-            info: what `train.chain.verdict.rows` must know of it.
+            info: what makes verdicts of its answers.
             as_is: whether each picture is a face that is cut out already.
             stores: where files lie.
             out: file system and folder to write into.

@@ -24,6 +24,7 @@ import numpy as np
 from tqdm import tqdm
 
 from train import run
+from train.chain.info import Rule
 from train.chain.read import PhotoError, read_photo
 from train.chain.verdict import COLUMNS, NO_FACE, UNSURE, FaceView, Row, cells, error_row, face_views, rows, to_csv
 from train.figures import scoring
@@ -68,7 +69,7 @@ def predict(args: argparse.Namespace) -> int:
     return 1 if None in verdicts or not files else 0
 
 
-def summary(files: int, counts: dict[str | None, int], info: dict) -> str:
+def summary(files: int, counts: dict[str | None, int], info: Rule) -> str:
     """What was found in so many files, for people; ``counts`` are rows by verdict."""
     found = ", ".join(f"{counts[key]} {word}" for key, word in COUNTED.items() if key in counts)
     band = info["unsure"]
@@ -91,8 +92,8 @@ def looker(as_is: bool) -> Callable[[Path], tuple[tuple[Path, list[FaceView], st
     return look
 
 
-def info_of(folder: Path) -> dict:
-    """What `rows` must know of a run's network: name, threshold, unsure, words.
+def info_of(folder: Path) -> Rule:
+    """What makes verdicts of what a run's network answers.
 
     It is read from metrics.json, or from the detector.json of an exported network. A run that was never measured calls
     nothing unsure.

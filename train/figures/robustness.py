@@ -7,11 +7,14 @@ at the run's one threshold; real photos and fakes are counted apart.
 """
 
 from collections.abc import Iterable
+from typing import Literal
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
+from train.chain import info
+from train.chain.info import Shares
 from train.figures import scoring
 from train.figures.conditions import CONDITIONS, FILES, SIZES, Condition, of_size
 from train.figures.metrics import interval_95
@@ -19,18 +22,15 @@ from train.photos import data
 from train.spec import CLASS_NAMES
 
 
-def measure(model: keras.Model, photos: list[data.Photo], threshold: float) -> dict:
+def measure(model: keras.Model, photos: list[data.Photo], threshold: float) -> Shares:
     """Accuracy of each class in each size and file of `conditions.SIZES` and FILES, and in each of CONDITIONS.
 
-    Returns:
-        {"sizes", "files", "grid": {class: rows of SIZES, columns of FILES}, "intervals" of the same shape,
-        "conditions": {name: {"accuracy": {class: share}, "accuracy_interval_95": {class: [low, high]}, "no_face"}}}.
-        A photo in which no face is found counts as it is judged as a whole.
+    A photo in which no face is found counts as it is judged as a whole.
     """
     labels = data.labels_of(photos)[:, 0].astype(int)
     classes = {name: label for label, name in enumerate(CLASS_NAMES) if (labels == label).any()}
 
-    def judge(condition: Condition) -> dict:
+    def judge(condition: Condition) -> info.Condition:
         found = scoring.score(model, [scoring.reader(photo, condition) for photo in photos])
         right = (np.array([one.p_real for one in found]) >= threshold) == labels
         of_classes = {name: right[labels == label] for name, label in classes.items()}
@@ -48,7 +48,7 @@ def measure(model: keras.Model, photos: list[data.Photo], threshold: float) -> d
     ]
     answers = {name: judge(way) for name, way in tqdm(ways, desc="robustness", unit="condition")}
 
-    def grid(key: str, class_name: str) -> list[list]:
+    def grid(key: Literal["accuracy", "accuracy_interval_95"], class_name: str) -> list[list]:
         return [[answers[f"{size} {file}"][key][class_name] for file in FILES] for size in SIZES]
 
     return {
@@ -60,7 +60,7 @@ def measure(model: keras.Model, photos: list[data.Photo], threshold: float) -> d
     }
 
 
-def tables(figures: dict) -> list[list[dict[str, str]]]:
+def tables(figures: Shares) -> list[list[dict[str, str]]]:
     """What `measure` found, for people: for each class sizes by files, then the conditions."""
     grids = [
         [
