@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shutil
+import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -26,6 +27,11 @@ from train.chain import faces
 from train.chain.read import MAX_PIXELS
 from train.chain.verdict import COLUMNS, face_views
 from train.run import sha256
+
+sys.path.insert(0, str(ROOT / "space"))
+
+import uploads  # noqa: E402
+from chain.read import PhotoError, read_photo  # noqa: E402
 
 WEB = ROOT / "web"
 MODEL = PAGE_MODEL.relative_to(WEB).as_posix()  # The default one.
@@ -418,6 +424,26 @@ def test_the_pictures_of_a_zip_are_judged_and_the_rest_is_counted(page):
     names = ["photos.zip/holiday/a.jpg", f"photos.zip/b.png: {NO_PICTURE}"]
     assert page.locator(".card .name").all_inner_texts() == names
     assert len(p_reals(page)) == 1
+
+
+def test_a_picture_that_was_damaged_in_a_zip_is_refused_as_the_space_refuses_it(page, tmp_path):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as z:
+        z.writestr("text.txt", b"text")
+        for _ in range(2):  # Of one name, which the Space tells apart.
+            z.writestr("a.png", encode(draw(40, 30), "BMP"))
+    content = bytearray(stream.getvalue())
+    content[len(content) // 2 + 1000] ^= 1  # Of the second one's pixels.
+    (tmp_path / "odd.zip").write_bytes(content)
+    page.set_input_files("#file", tmp_path / "odd.zip")
+    page.wait_for_selector("#status:text-matches('^2 photos: ')")
+    said = page.locator(".card .name").all_inner_texts()
+    pictures, _ = uploads.list_pictures([uploads.Picture("odd.zip", tmp_path / "odd.zip")])
+    assert said[1] == f"odd.zip/a.png: {ZIPS['odd']}" != said[0]
+    for picture, sentence in zip(pictures, said, strict=True):
+        with pytest.raises(PhotoError) as refused:
+            read_photo(picture.read())
+        assert sentence == f"{picture.name}: {refused.value}"
 
 
 @pytest.mark.parametrize(

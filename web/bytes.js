@@ -5,6 +5,22 @@ export const DAMAGED = 'The picture is damaged or cut off; save it again and ret
 /** @param {Uint8Array} bytes */
 export const ascii = (bytes, start, length) => String.fromCharCode(...bytes.subarray(start, start + length));
 
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
+  for (let bit = 0; bit < 8; bit++) index = index & 1 ? 0xedb88320 ^ (index >>> 1) : index >>> 1;
+  return index;
+});
+
+/**
+ * The checksum of PNG (annex D of its specification) and of zips.
+ *
+ * @param {Uint8Array} bytes
+ */
+export function crc32(bytes) {
+  let crc = 0xffffffff;
+  for (let at = 0; at < bytes.length; at++) crc = CRC_TABLE[(crc ^ bytes[at]) & 0xff] ^ (crc >>> 8);
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
 /**
  * The EXIF orientation, 1..8, by the rules that Chromium, Firefox and WebKit share: one SHORT, or none.
  *

@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '3b0048914238';
+self.VERSION = 'd70b8ef01075';
 self.FILES = {
   "app.js": {
     "bytes": 12057,
@@ -14,8 +14,8 @@ self.FILES = {
     "sha256": "fd70c43514658b0766310bf776307003a2cfc66685512c3b1a761ba42c9c0dee"
   },
   "bytes.js": {
-    "bytes": 2888,
-    "sha256": "b26dd98bbb92f51855970986325cabb18922804a8413ac5def43b09ea96b29ce"
+    "bytes": 3376,
+    "sha256": "55f6cfc23f3112b5b34c57273f4ec8d016afa5b50e728e37b9478a086ac51a9c"
   },
   "camera.js": {
     "bytes": 2261,
@@ -102,8 +102,8 @@ self.FILES = {
     "sha256": "c304088851aea6b6b5ced1c720aaaeb5118cf4b39391062f185882e0ae6f6bee"
   },
   "incoming.js": {
-    "bytes": 5121,
-    "sha256": "7bd8df5129dec52bc52ff34d677fed613488baa029eeb13a905f79477a729b69"
+    "bytes": 6327,
+    "sha256": "94b95e5325ccbe635179ca7c52e83d079f8e4820f9ae880a2ea8bd53b5bb6668"
   },
   "index.html": {
     "bytes": 6389,
@@ -169,8 +169,8 @@ self.FILES = {
     "sha256": "41a5ea62e80d28d66ccef376c632a330e449d2844a69982523f7285cae607722"
   },
   "png.js": {
-    "bytes": 8947,
-    "sha256": "8f1db39e4e186834b5f21590b5d310c4bf47dd8bbb7e9649df3c79a108274e05"
+    "bytes": 8524,
+    "sha256": "b41887d5ae42c6deb7a66a9d3ec43de27acccde451e4da38a2138d8fbf767a48"
   },
   "style.css": {
     "bytes": 6431,

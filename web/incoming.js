@@ -10,6 +10,7 @@
  * @property {number} leftOut How many files of folders and zips were no pictures.
  */
 
+import { crc32 } from './bytes.js';
 import ZIPS from './zips.js';
 
 const PICTURE = new RegExp(ZIPS.picture, 'i'); // Some of these get a sentence of their own.
@@ -93,29 +94,55 @@ async function fromZip(file) {
   };
   if (file.size > MAX_ZIP_BYTES) return refuse(`The zip has more than ${MAX_ZIP_BYTES / 1e9} GB; split it.`);
   const entries = [];
-  let unzip;
+  let unzip, checksums;
   try {
     await import('./vendor/fflate/index.js');
     const bytes = new Uint8Array(await file.arrayBuffer());
     unzip = (filter) => self.fflate.unzipSync(bytes, { filter });
     unzip((entry) => entries.push(entry) && false); // Lists, and unpacks nothing.
+    checksums = checksumsOf(bytes, entries.length);
   } catch {
     return refuse(ZIPS.odd);
   }
-  const files = entries.map((entry) => ({ entry, inside: entry.name.replaceAll('\\', '/') }));
+  const files = entries.map((entry, index) => ({ entry, index, inside: entry.name.replaceAll('\\', '/') }));
   const wanted = files.filter(({ inside }) => !inside.endsWith('/'));
   const pictures = wanted.filter(({ inside }) => isPicture(inside));
   if (!pictures.length) return refuse(ZIPS.none);
-  const photos = pictures.map(({ entry: { name, compression, size, originalSize }, inside }) => ({
+  const photos = pictures.map(({ entry: { name, compression, size, originalSize }, index, inside }) => ({
     name: `${file.name}/${inside}`,
     async read() {
       try {
         if (!compression && size !== originalSize) throw new Error('Encrypted, which adds a header.');
-        return new File([unzip((entry) => entry.name === name)[name]], inside);
+        let at = 0;
+        const content = unzip(() => at++ === index)[name]; // By its place: several may have one name.
+        if (crc32(content) !== checksums[index]) throw new Error('Damaged.');
+        return new File([content], inside);
       } catch {
         throw new Error(ZIPS.odd);
       }
     },
   }));
   return { photos, leftOut: wanted.length - pictures.length };
+}
+
+/**
+ * @param {Uint8Array} bytes A zip that fflate has listed; it keeps the checksums to itself.
+ * @param {number} count Of its entries.
+ * @returns {number[]} CRC-32 of each, as the directory at the end has it (PKWARE's APPNOTE.TXT, 4.3.12).
+ */
+function checksumsOf(bytes, count) {
+  const view = new DataView(bytes.buffer);
+  let end = bytes.length - 22;
+  while (view.getUint32(end, true) !== 0x06054b50) end--;
+  let at = view.getUint32(end + 16, true);
+  if (at === 0xffffffff || view.getUint16(end + 8, true) === 0xffff) {
+    const longEnd = view.getUint32(end - 12, true);
+    if (view.getUint32(longEnd, true) === 0x06064b50) at = view.getUint32(longEnd + 48, true);
+  }
+  const found = [];
+  for (let index = 0; index < count; index++) {
+    found.push(view.getUint32(at + 16, true));
+    at += 46 + [28, 30, 32].reduce((length, field) => length + view.getUint16(at + field, true), 0);
+  }
+  return found;
 }

@@ -2,7 +2,7 @@
  * PNG files, decoded here: browsers differ in how they read those that are transparent, 16 bits deep, turned or damaged
  * in a part that no pixel needs.
  */
-import { DAMAGED, ascii, orientationOf, putOnWhite, whiteImage } from './bytes.js';
+import { DAMAGED, ascii, crc32, orientationOf, putOnWhite, whiteImage } from './bytes.js';
 import './vendor/fflate/index.js';
 
 const { Inflate } = self.fflate;
@@ -106,18 +106,6 @@ export function png(bytes) {
     return image;
   };
   return { width, height, decode, orientation };
-}
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
-  for (let bit = 0; bit < 8; bit++) index = index & 1 ? 0xedb88320 ^ (index >>> 1) : index >>> 1;
-  return index;
-});
-
-/** A chunk's checksum (PNG specification, annex D). */
-function crc32(bytes) {
-  let crc = 0xffffffff;
-  for (let at = 0; at < bytes.length; at++) crc = CRC_TABLE[(crc ^ bytes[at]) & 0xff] ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
 }
 
 /** The first `size` bytes of a zlib stream in parts, whose header and checksum are ignored. */
