@@ -212,6 +212,18 @@ def test_evaluate_repeats_the_figures_of_fit(trained, dataset, tmp_path, capsys)
     assert (copy / "plots/roc.png").exists()
 
 
+def test_two_at_once_do_not_measure_one_run(tiny, dataset, tmp_path, capsys):
+    for name in ("one", "two"):
+        shutil.copytree(tiny, tmp_path / name)
+    command = ["evaluate", str(tmp_path / "one"), str(tmp_path / "two"), "--data", str(dataset), "--as-is"]
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with run.alone(tmp_path / "two"):
+        assert __main__.main(command) == 2
+    assert f"Another command is writing to {tmp_path / 'two'}; wait for it" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert __main__.main(command) == 0
+
+
 def test_two_at_once_do_not_train_in_one_folder(dataset, tmp_path, capsys):
     with run.alone(tmp_path / "run"):
         assert __main__.main(["fit", "custom", "--data", str(dataset), "--out", str(tmp_path / "run")]) == 2

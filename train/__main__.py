@@ -94,7 +94,8 @@ def measured(train: Callable[[argparse.Namespace], list[data.Photo] | None]) -> 
         if photos is None:
             return
         splits = tuple(split for split in data.SPLITS if any(photo.split == split for photo in photos))
-        evaluate.measure(args.out, run.load_model(args.out), photos, splits, args.data.resolve().name)
+        with run.alone(args.out):
+            evaluate.measure(args.out, run.load_model(args.out), photos, splits, args.data.resolve().name)
 
     return command
 

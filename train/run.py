@@ -20,6 +20,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,11 @@ TFLITE = "model.tflite"  # What an exported network is for LiteRT.
 DETECTOR = "detector.json"  # What an exported network, or one that was pulled, says of itself.
 PLOTS = "plots"
 CHECKPOINTS = "checkpoints"
+MEASURED = (  # What `evaluate` leaves in a run; the figures first, without which nothing takes the rest for its own.
+    METRICS,
+    "scores-*.csv",
+    *(f"{PLOTS}/{name}.png" for name in ("roc", "confusion-*", "reliability-*", "robustness")),
+)
 
 
 BRING_BACK = "bring it back from a copy, or make the run anew."
@@ -228,6 +234,15 @@ def read_figures(run: Path) -> dict:
     return figures
 
 
+def forget_figures(run: Path, why: str) -> None:
+    """Delete figures, scores and plots that no longer hold, and say which and why."""
+    files = [path for pattern in MEASURED for path in sorted(run.glob(pattern))]
+    for path in files:
+        path.unlink()
+    if files:
+        print(f"{run}: deleted {', '.join(path.name for path in files)}, since {why}", file=sys.stderr)
+
+
 def save_model(model: keras.Model, path: Path) -> None:
     """Save in the .keras format; beside, then rename."""
     partial = path.with_name("partial-" + path.name)
@@ -236,14 +251,14 @@ def save_model(model: keras.Model, path: Path) -> None:
 
 
 def replace_network(run: Path, model: keras.Model, config: dict) -> None:
-    """Save a run's network with the config.json that goes with it, and delete the figures of the network before.
+    """Save a run's network with the config.json that goes with it, and delete what was measured of the one before.
 
     Both are whole before either takes its place: one that can't be written leaves the run as it was.
     """
     new_model, new_config = run / f"partial-{MODEL}", run / f"partial-{CONFIG}"
     model.save(new_model)
     write_json(new_config, config)
-    (run / METRICS).unlink(missing_ok=True)
+    forget_figures(run, "the network is another now; measure it with `python -m train evaluate`")
     os.replace(new_model, run / MODEL)
     os.replace(new_config, run / CONFIG)
 

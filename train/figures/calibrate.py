@@ -22,7 +22,7 @@ from train.photos import data, leaks
 def calibrate(args: argparse.Namespace) -> None:
     """Fit temperature and offset, make them part of the run's network, and print what became of its answers.
 
-    Figures that were measured before are deleted: they are those of other answers.
+    What was measured before is deleted: figures, scores and plots of other answers.
 
     Raises:
         data.DataError: the dataset or another source can't be used.

@@ -12,7 +12,7 @@ and each other source, the difference of each run to the first in accuracy and R
 """
 
 import argparse
-import sys
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,14 +33,22 @@ def evaluate(args: argparse.Namespace) -> None:
 
     Raises:
         data.DataError: the dataset or another source can't be used.
-        run.RunError: a run holds no finished network, and nothing tells which one it is to become; or two runs that
-            are compared, or two sources, have one name.
+        run.RunError: a run holds no finished network, and nothing tells which one it is to become; or another command
+            writes to it; or two runs that are compared, or two sources, have one name.
     """
+    with contextlib.ExitStack() as held:
+        evaluated(args, held)
+
+
+def evaluated(args: argparse.Namespace, held: contextlib.ExitStack) -> None:
+    """What `evaluate` does; the runs that it writes to stay ``held``."""
     trained, untrained = compare.sort_out(args.run)
     compare.check_names([name for name, _ in args.extra])
     if args.out:
         compare.check_names([folder.name for folder in args.run])
         args.out.mkdir(parents=True, exist_ok=True)  # Refused before hours of measuring, if it is.
+    for folder in trained:
+        held.enter_context(run.alone(folder))
     splits = tuple(dict.fromkeys(("valid", args.split)))
     photos = data.load_checked(args.data, splits, allow_duplicates=args.allow_duplicates, split_seed=args.split_seed)
     name_of_data = args.data.resolve().name
@@ -166,15 +174,7 @@ def kept_figures(out: Path, validation: str) -> dict:
     figures = run.read_json(out, run.METRICS)
     if figures.get("chosen_on") == validation:
         return figures
-    (out / run.PLOTS / "robustness.png").unlink(missing_ok=True)
-    for name in (*figures.get("splits", {}), *figures.get("extra", {})):
-        print(
-            f"{out}: figures of {name} are deleted, since their threshold came from other validation images",
-            file=sys.stderr,
-        )
-        (out / f"scores-{name}.csv").unlink(missing_ok=True)
-        for plot in ("confusion", "reliability"):
-            (out / run.PLOTS / f"{plot}-{name}.png").unlink(missing_ok=True)
+    run.forget_figures(out, "their threshold came from other validation images")
     return {}
 
 
