@@ -355,6 +355,12 @@ def refused() -> dict[str, bytes]:
         "half.gif": gif[: len(gif) // 2],
         "half.webp": webp[: len(webp) // 2],
         "half.avif": avif[: len(avif) // 2],
+        # The fourth or fifth of five properties is not marked as essential, although it changes the picture.
+        "unmarked-aperture.avif": with_aperture(64, 48).replace(b"\5\1\2\x83\x84\5", b"\5\1\2\x83\4\5"),
+        **{
+            f"unmarked-exif{n}.avif": oriented(n, "AVIF").replace(b"\5\1\2\x83\4\x85", b"\5\1\2\x83\4\5")
+            for n in (2, 6)
+        },
         "bad-checksum-of-the-pixels.png": plain[:-16] + bytes(4) + plain[-12:],
         "fill-byte-for-an-end.jpg": jpeg[:-2] + b"\xff",
         "no-scan.jpg": jpeg[:scan] + jpeg[-2:],

@@ -1,13 +1,13 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = 'd70b8ef01075';
+self.VERSION = 'c1a9c4698d0d';
 self.FILES = {
   "app.js": {
     "bytes": 12057,
     "sha256": "c032a53a2687ecabf64688d586fd083afc0af31aed54817b948b681d30c61ab8"
   },
   "avif.js": {
-    "bytes": 2554,
-    "sha256": "d768743be47174eb0b72ee08e881c9bf1f0c68f9c248acf472129aa427318719"
+    "bytes": 4088,
+    "sha256": "90352a1e1628c58eed52e0a4d64b5a5a491c9c9fb9bc02aa3c3b7a3b6970bc9b"
   },
   "backends.js": {
     "bytes": 6728,
