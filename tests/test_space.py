@@ -771,7 +771,7 @@ def test_the_best_model_comes_first_and_those_without_weights_last(tmp_path):
 
 def test_each_detector_json_is_read_once(folder, monkeypatch):
     read, read_text = [], Path.read_text
-    monkeypatch.setattr(Path, "read_text", lambda path, *given: read.append(path) or read_text(path, *given))
+    monkeypatch.setattr(Path, "read_text", lambda path, *a, **b: read.append(path) or read_text(path, *a, **b))
     app.build(folder / "models")
     described = [path for path in read if path.name == "detector.json"]
     assert sorted(described) == sorted(folder.glob("models/*/detector.json"))
