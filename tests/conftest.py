@@ -46,6 +46,20 @@ SPACE_MODEL = next(
 )
 
 
+# The files that take longest, the longest first. A worker takes one file after the other; with short ones at the end,
+# none is still busy with a long one when the others are done.
+LONGEST = (
+    "page", "space", "every_model", "hub", "export", "processes", "fit", "readme", "agreement", "three_places",
+    "evidence", "npm", "ray", "tune", "data", "faces", "cards", "predict", "setup",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    places = {f"test_{name}": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
+
+
 def draw(width: int, height: int, seed: int = 0, smooth: bool = True) -> Image.Image:
     """A picture with colour gradients, edges and grain, no two seeds alike; real ones smooth, fake ones rough."""
     random = np.random.default_rng(seed)

@@ -58,4 +58,4 @@ if [ "${tests[0]}" != tests ]; then
   for file in tests/test_*.py; do [[ " ${tests[*]} " == *" $file"* ]] || left_out+=("$file"); done
   echo "Left out: ${left_out[*]}, and most of tests/test_page.py"
 fi
-.venv/bin/python -m pytest "${tests[@]}" -n 2 --dist loadfile "$@"
+.venv/bin/python -m pytest "${tests[@]}" -n 2 --dist loadfile --no-loadscope-reorder "$@"

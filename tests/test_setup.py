@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import LONGEST, ROOT
 
 
 def pins(path):
@@ -78,3 +78,7 @@ def test_a_missing_package_is_one_line(part, package):
     assert result.returncode == 1
     assert result.stderr.startswith(f"error: The package {package} is missing; `bash tests/run.sh --setup`")
     assert result.stderr.count("\n") == 1
+
+
+def test_the_files_that_take_longest_are_there():
+    assert {f"test_{name}.py" for name in LONGEST} <= {path.name for path in (ROOT / "tests").iterdir()}
