@@ -80,5 +80,17 @@ def test_a_missing_package_is_one_line(part, package):
     assert result.stderr.count("\n") == 1
 
 
+def test_what_is_made_once_has_the_same_files_in_each_place(made_once):
+    filled = []
+
+    def make(folder):
+        filled.append(folder.name)
+        (folder / "file").write_text("content")
+
+    one, other = (made_once("example", make) for _ in range(2))
+    assert filled == [one.name] == [other.name] and one != other
+    assert (one / "file").samefile(other / "file") and (one / "file").read_text() == "content"
+
+
 def test_the_files_that_take_longest_are_there():
     assert {f"test_{name}.py" for name in LONGEST} <= {path.name for path in (ROOT / "tests").iterdir()}
