@@ -20,6 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["TFDF_DISABLE_WELCOME_MESSAGE"] = "1"  # Where output is captured, the message asks for IPython.
 
+import filelock  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from PIL import Image  # noqa: E402
@@ -44,6 +45,26 @@ SPACE_MODEL = next(
     for path in sorted((ROOT / "space").glob("models/*/detector.json"))
     if json.loads(path.read_text())["name"] == json.loads((PAGE_MODEL / "detector.json").read_text())["name"]
 )
+
+
+# The files that take longest, the longest first. A worker takes one file after the other; with short ones at the end,
+# none is still busy with a long one when the others are done.
+LONGEST = (
+    "page", "space", "every_model", "hub", "export", "processes", "fit", "readme", "agreement", "three_places",
+    "evidence", "npm", "ray", "tune", "data", "faces", "cards", "predict", "setup",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    places = {f"test_{name}": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
+
+
+def pytest_runtest_setup() -> None:
+    """Let the networks that a test builds have the same random weights in every run, whatever ran before it."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
 
 
 def draw(width: int, height: int, seed: int = 0, smooth: bool = True) -> Image.Image:
@@ -204,36 +225,68 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def backbone_weights(tmp_path_factory) -> Path:
+def made_once(tmp_path_factory, worker_id) -> Callable[[str, Callable[[Path], object]], Path]:
+    """made_once(name, make) -> a folder of that name, filled by ``make(folder)`` in one of the workers for all.
+
+    They share its files, which therefore stay as they are, but not the folder itself: a command that writes holds its
+    folder, and one of another worker would be turned away.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / "made-once"
+
+    def made_once(name: str, make: Callable[[Path], object]) -> Path:
+        from train import run
+
+        shared.mkdir(exist_ok=True)
+        with filelock.FileLock(shared / f"{name}.lock"):
+            if not (shared / name).exists():
+                with run.filled(shared / name) as folder:
+                    make(folder)
+        return shutil.copytree(shared / name, tmp_path_factory.mktemp(name) / name, copy_function=os.link)
+
+    return made_once
+
+
+@pytest.fixture(scope="session")
+def backbone_weights(made_once) -> Path:
     """A file of random weights in place of ImageNet's, of Xception."""
-    import keras
 
-    keras.utils.set_random_seed(0)
-    path = tmp_path_factory.mktemp("weights") / "random.weights.h5"
-    keras.applications.Xception(weights=None, include_top=False).save_weights(path)
-    return path
+    def make(folder: Path) -> None:
+        import keras
+
+        keras.utils.set_random_seed(0)
+        network = keras.applications.Xception(weights=None, include_top=False)
+        network.save_weights(folder / "random.weights.h5")
+
+    return made_once("weights", make) / "random.weights.h5"
 
 
 @pytest.fixture(scope="session")
-def dataset(tmp_path_factory) -> Path:
+def dataset(made_once) -> Path:
     """A small dataset that the custom CNN learns at once: 12 training, 4 validation and 4 test images a class."""
-    return write_dataset(tmp_path_factory.mktemp("dataset"), {"train": 12, "valid": 4, "test": 4})
+    return made_once("dataset", lambda folder: write_dataset(folder, {"train": 12, "valid": 4, "test": 4}))
 
 
 @pytest.fixture(scope="session")
-def trained(dataset, tmp_path_factory) -> Path:
+def trained(dataset, made_once) -> Path:
     """A run folder of three epochs on the small dataset."""
-    out = tmp_path_factory.mktemp("runs") / "custom"
-    output = finish(
-        train_command("fit", "custom", "--data", dataset, "--out", out, "--epochs", 3, "--batch-size", 8, "--cache")
-    )
-    assert "test: 4 fake, 4 real; ROC AUC" in output
-    return out
+
+    def make(folder: Path) -> None:
+        options = ("--epochs", 3, "--batch-size", 8, "--cache")
+        output = finish(train_command("fit", "custom", "--data", dataset, "--out", folder, *options))
+        assert "test: 4 fake, 4 real; ROC AUC" in output
+
+    return made_once("custom", make)
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory) -> Path:
+def tiny(made_once) -> Path:
     """A run folder like a training's, with a network of 233 parameters instead of 11 million."""
+    return made_once("tiny", write_tiny)
+
+
+def write_tiny(folder: Path) -> None:
+    """Fill an empty folder as a training would."""
     import keras
     from keras import layers
 
@@ -241,8 +294,7 @@ def tiny(tmp_path_factory) -> Path:
     from train.figures import metrics
     from train.networks import models
 
-    folder = tmp_path_factory.mktemp("runs") / "tiny"
-    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints").mkdir()
     keras.utils.set_random_seed(1)
     pixels = keras.Input((None, None, 3), name="pixels")
     x = layers.Resizing(spec.INPUT_SIZE, spec.INPUT_SIZE, interpolation=spec.RESIZE, name=models.RESIZE_LAYER)(pixels)
@@ -273,4 +325,3 @@ def tiny(tmp_path_factory) -> Path:
     plots.roc({"test": splits["test"]}, folder / run.PLOTS)
     for private in ("checkpoints/epoch-001.keras", "scores-test.csv", "notes.txt", "plots/notes.txt"):
         (folder / private).write_text("This stays here.")
-    return folder

@@ -44,14 +44,18 @@ if [ "${1:-}" = --setup ]; then exit; fi
 
 .venv/bin/ruff check --quiet .
 .venv/bin/ruff format --check --quiet .
-.venv/bin/mypy --no-error-summary
-node tests/node_modules/eslint/bin/eslint.js --config tests/eslint.config.mjs --max-warnings 0 web
+checkers=()  # These take their time, and each one core.
+.venv/bin/mypy --no-error-summary & checkers+=($!)
+node tests/node_modules/eslint/bin/eslint.js --config tests/eslint.config.mjs --max-warnings 0 web & checkers+=($!)
 for project in tests/tsconfig.json tests/tsconfig.sw.json; do
-  node tests/node_modules/typescript/bin/tsc --project $project
+  node tests/node_modules/typescript/bin/tsc --project $project & checkers+=($!)
 done
+complaints=0
+for checker in "${checkers[@]}"; do wait "$checker" || complaints=1; done
+if [ $complaints = 1 ]; then exit 1; fi
 if [ "${tests[0]}" != tests ]; then
   left_out=()
   for file in tests/test_*.py; do [[ " ${tests[*]} " == *" $file"* ]] || left_out+=("$file"); done
   echo "Left out: ${left_out[*]}, and most of tests/test_page.py"
 fi
-.venv/bin/python -m pytest "${tests[@]}" -n 2 --dist loadfile "$@"
+.venv/bin/python -m pytest "${tests[@]}" -n 2 --dist loadfile --no-loadscope-reorder "$@"

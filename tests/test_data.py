@@ -325,6 +325,7 @@ def test_worker_processes_feed_the_same(dataset):
 
 def test_no_worker_outlives_a_killed_training(dataset, tmp_path):
     options = ("--data", dataset, "--out", tmp_path / "run", "--epochs", 50, "--batch-size", 8, "--workers", 1)
+    options += ("--filters", 2, "--dense-units", 2)
     process = train_command("fit", "custom", *options, stderr=subprocess.DEVNULL)
     while not (tmp_path / "run/history.csv").exists() and process.poll() is None:
         time.sleep(0.05)

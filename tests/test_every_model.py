@@ -617,7 +617,7 @@ def test_the_report_shows_figures_and_says_what_was_not_trained(trained, xceptio
     at = run.read_json(trained, "metrics.json")["splits"]["test"]["at_threshold"]
     assert f"{at['accuracy']:.1%}\N{NO-BREAK SPACE}(" in page
     assert "not trained here" not in page and "resnet50" not in page
-    assert "4 real and 4 fake test images of dataset0 (content " in page and "is right on 50%" in page
+    assert "4 real and 4 fake test images of dataset (content " in page and "is right on 50%" in page
     assert page.count("data:image/png;base64,") >= 8
     assert "http" not in page.replace("http-equiv", "")
 

@@ -100,3 +100,14 @@ def test_a_folded_network_answers_without_a_line_of_tensorflow_s(tmp_path, capfd
     run.save_model(keras.Model(pixels, p_real), tmp_path / run.MODEL)
     run.load_model(tmp_path).predict_on_batch(np.ones((1, 16, 16, 3), "float32"))
     assert capfd.readouterr().err == ""
+
+
+def test_networks_begin_with_one_seed_in_every_test():
+    def kernel():
+        layer = keras.layers.Dense(3)
+        layer.build((None, 2))
+        return np.asarray(layer.kernel)
+
+    first = kernel()
+    keras.utils.set_random_seed(0)
+    np.testing.assert_array_equal(first, kernel())

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import LONGEST, ROOT
 
 
 def pins(path):
@@ -15,9 +15,9 @@ def pins(path):
 
 
 def test_tensorflowjs_imports():
-    command = [sys.executable, "-c", "import tensorflowjs; print(tensorflowjs.__version__)"]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.stdout.split()[-1] == pins(ROOT / "requirements.txt")["tensorflowjs"], result.stderr
+    import tensorflowjs  # Here, so that the other tests run where it can't be imported.
+
+    assert tensorflowjs.__version__ == pins(ROOT / "requirements.txt")["tensorflowjs"]
 
 
 def test_the_space_pins_what_the_project_pins():
@@ -78,3 +78,19 @@ def test_a_missing_package_is_one_line(part, package):
     assert result.returncode == 1
     assert result.stderr.startswith(f"error: The package {package} is missing; `bash tests/run.sh --setup`")
     assert result.stderr.count("\n") == 1
+
+
+def test_what_is_made_once_has_the_same_files_in_each_place(made_once):
+    filled = []
+
+    def make(folder):
+        filled.append(folder.name)
+        (folder / "file").write_text("content")
+
+    one, other = (made_once("example", make) for _ in range(2))
+    assert filled == [one.name] == [other.name] and one != other
+    assert (one / "file").samefile(other / "file") and (one / "file").read_text() == "content"
+
+
+def test_the_files_that_take_longest_are_there():
+    assert {f"test_{name}.py" for name in LONGEST} <= {path.name for path in (ROOT / "tests").iterdir()}

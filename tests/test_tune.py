@@ -172,19 +172,17 @@ def test_the_winners_command_is_one_that_fit_takes(tmp_path, model):
         options.check_options(args, chosen)
 
 
-def test_each_kind_of_network_is_searched_by_what_it_can_be_trained_with(photos, tmp_path):
+def test_each_kind_of_network_is_searched_by_what_it_can_be_trained_with(photos, backbone_weights):
     assert tune.settings_of("vgg16") == ["optimizer", "learning_rate", "flip"]
     assert tune.settings_of("residual") == ["optimizer", "learning_rate", "flip", "zoom", "crop"]
     assert tune.settings_of("custom_histogram") == ["optimizer", "learning_rate", "flip", "zoom"]
     assert [*tune.SPACE] == tune.settings_of("custom") + ["crop"]
 
-    weights = tmp_path / "random.weights.h5"
-    keras.applications.Xception(weights=None, include_top=False).save_weights(weights)
     for model in ("residual", "xception"):
         study = optuna.create_study()
         trial = tune.propose(study, model, seed=0, done=0)
         few = [photo for photo in photos if photo.path.endswith(("0.jpg", "1.jpg"))]
-        loss = tune.attempt(trial, model, weights, few, read_photo, epochs=1, batch_size=4, seed=0)
+        loss = tune.attempt(trial, model, backbone_weights, few, read_photo, epochs=1, batch_size=4, seed=0)
         assert 0 < loss < 20
         study.tell(trial, loss)
         [row] = tune.ranking(study)

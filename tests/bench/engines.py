@@ -1,7 +1,7 @@
 """What one verdict's network takes in each engine, on two threads, turn by turn in one run.
 
     pip install --no-deps onnx==1.17.0 onnxruntime==1.32.0
-    python tests/bench/engines.py [--model xception_tuned] [--rounds 15]
+    python tests/bench/engines.py [--model NAME] [--rounds 15]
 
 LiteRT runs the Space's file, TensorFlow and JAX the Keras file beside it, onnxruntime the page's file translated to
 ONNX, each in a process of its own. Prints what each answers, how long its first answer takes, loading included, and the
@@ -23,6 +23,7 @@ import numpy as np
 from table import row
 
 ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 THREADS = 2
 
 
@@ -80,7 +81,6 @@ ENGINES = {"LiteRT": litert, "onnxruntime": onnxruntime, "TensorFlow": tensorflo
 def work(engine: str, name: str, photo: np.ndarray, asked: Connection) -> None:
     """In its own process: load, answer once, then answer as often as asked; sends what each takes, in seconds."""
     os.environ["KERAS_BACKEND"] = "jax" if engine == "JAX" else "tensorflow"
-    sys.path[:0] = [str(Path(__file__).parent), str(ROOT), str(ROOT / "tests")]
     start = time.perf_counter()
     run = ENGINES[engine](name)
     p_real = run(photo)
@@ -93,8 +93,10 @@ def work(engine: str, name: str, photo: np.ndarray, asked: Connection) -> None:
 
 def main() -> None:
     """Run the benchmark and print its table."""
+    from conftest import SPACE_MODEL  # Not above: each engine's process reads this file anew, and needs none of it.
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="xception_tuned")
+    parser.add_argument("--model", default=SPACE_MODEL.name, help="%(default)s unless another is named")
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
     size = json.loads((ROOT / f"space/models/{args.model}/detector.json").read_text())["input"]["size"]

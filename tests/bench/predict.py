@@ -1,6 +1,6 @@
 """What `predict` takes a photo, beside its network alone.
 
-    python tests/bench/predict.py [--model xception_tuned] [--photos 320] [--rounds 3]
+    python tests/bench/predict.py [--model NAME] [--photos 320] [--rounds 3]
 
 The photos have 256 pixels and one aligned face, as the Kaggle set's. Turn by turn over the same ones, in this process:
 the network alone and one worker of `predict --ray`, with and without --as-is, on one core; then `predict`, on all
@@ -23,7 +23,7 @@ from pyarrow import fs
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
-from conftest import ROOT, encode  # noqa: E402
+from conftest import ROOT, SPACE_MODEL, encode  # noqa: E402
 from table import row  # noqa: E402
 
 from train import run  # noqa: E402
@@ -68,7 +68,7 @@ def on_ray(paths: list[Path], work: dict, cores: int) -> float:
 def main() -> None:
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="xception_tuned")
+    parser.add_argument("--model", default=SPACE_MODEL.name, help="%(default)s unless another is named")
     parser.add_argument("--photos", type=int, default=320)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
