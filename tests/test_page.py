@@ -1029,6 +1029,7 @@ def test_the_list_of_files_is_the_folder_s():
     text = (WEB / listing.LISTING).read_text()
     listed = json.loads(text.partition("self.FILES = ")[2].rstrip(";\n"))
     assert listed == listing.list_files(WEB), "python -m export vendor"
+    assert not [name for name in listed if name.endswith((".d.ts", ".md", "package.json"))]
 
 
 def test_after_one_visit_the_page_works_without_a_network(site, context):

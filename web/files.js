@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = 'c1a9c4698d0d';
+self.VERSION = '3c4ca6f8ec8e';
 self.FILES = {
   "app.js": {
     "bytes": 12057,
@@ -40,10 +40,6 @@ self.FILES = {
   "concat.js": {
     "bytes": 1529,
     "sha256": "92b26927c6655271ee938880f619376f7bb0f9ef4fd32180c7a3dff90cd3855c"
-  },
-  "detector.d.ts": {
-    "bytes": 5519,
-    "sha256": "2cf7e2d7b4eb6ea5228b726ed197994c64de762bd5e889b3182a1488da97a3fc"
   },
   "detector.js": {
     "bytes": 9231,
@@ -109,10 +105,6 @@ self.FILES = {
     "bytes": 6389,
     "sha256": "9a77507ef92ee7127cd477f594f5c591b5bc19f690e711e29253adb4390572cb"
   },
-  "info.d.ts": {
-    "bytes": 4237,
-    "sha256": "384cd725700d7993832bd4537e173889919f36572077eb92ef99d9c43b319973"
-  },
   "manifest.webmanifest": {
     "bytes": 860,
     "sha256": "e91944812e7b4fcfd94ed7a39119bf88c0bd79a27b7a4cb5064e002ff339e6d3"
@@ -159,10 +151,6 @@ self.FILES = {
   "offline.js": {
     "bytes": 2722,
     "sha256": "d12cab6eda10b4436b66ed3b25eb1267c52ea3d64bc5f6bf15da320d3ec0410b"
-  },
-  "package.json": {
-    "bytes": 718,
-    "sha256": "266852d39f97f2dfd0cdb7338f314795610b5767affec1fdb18c72caf47df566"
   },
   "photo.js": {
     "bytes": 15393,

@@ -15,7 +15,8 @@ from train.run import sha256
 
 MODELS = "models.json"
 LISTING = "files.js"
-UNLISTED = {LISTING, "sw.js", "README.md"}  # The service worker and its list are the browser's own business.
+UNLISTED = {LISTING, "sw.js"}  # The service worker and its list are the browser's own business.
+FOR_DEVELOPERS = ("README.md", "package.json", ".d.ts")  # How files end that no visitor's browser asks for.
 # For few; stored once they are first used.
 LATER = ("tf-backend-webgl.es2017.min.js", "tf-backend-webgpu.es2017.min.js", "tfjs-backend-wasm.wasm")
 
@@ -56,7 +57,8 @@ def list_files(web: Path) -> dict[str, dict]:
     listing = {}
     for path in sorted(web.rglob("*")):
         name = path.relative_to(web).as_posix()
-        if path.is_dir() or name in UNLISTED or any(part.startswith(".") for part in path.relative_to(web).parts):
+        is_hidden = any(part.startswith(".") for part in path.relative_to(web).parts)
+        if path.is_dir() or is_hidden or name in UNLISTED or name.endswith(FOR_DEVELOPERS):
             continue
         listing[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
         if path.name in LATER or name.startswith((*others, "examples/")):
