@@ -323,6 +323,20 @@ def test_many_files_give_cards_a_table_and_a_csv(page):
     page.click("#table summary")
 
 
+def test_a_long_name_leaves_the_table_s_other_columns_their_lines(page):
+    page.set_input_files("#file", [photo(f"{'x' * 200}{seed}.jpg", seed) for seed in (1, 2)])
+    page.wait_for_selector("#status:text-matches('^2 photos: ')")
+    page.click("#table summary")
+    lines = """cells => cells.map((cell) => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        return new Set([...range.getClientRects()].map(({ top }) => top)).size;
+    })"""
+    cells = "#table th, #rows td:nth-child(2), #rows td:nth-child(4)"
+    assert page.locator(cells).evaluate_all(lines) == [1] * 8
+    page.click("#table summary")
+
+
 def test_clear_removes_all_and_stops_what_waits(page):
     page.set_input_files("#file", [photo(f"{seed}.jpg", seed) for seed in range(12)])
     page.wait_for_selector(".card[data-verdict]")
@@ -1319,6 +1333,31 @@ def test_the_module_takes_elements_too(page):
     assert answers[2:] == [
         INFO["name"], NO_PICTURE, "There is no picture in this element yet; wait until it has loaded.",
     ]  # fmt: skip
+
+
+def test_the_module_says_what_it_takes(page):
+    images, backend = with_module(
+        page,
+        """async (detector, file, caught) => {
+            const images = [undefined, null, 'photo.jpg', new ArrayBuffer(8), document.querySelector('#file').files];
+            return [await Promise.all(images.map((image) => caught(detector.classify(image)))),
+                await caught(detector.use('cuda'))];
+        }""",
+    )
+    assert len(images) == 5 and len(set(images)) == 1
+    assert images[0].startswith("classify() takes a File, a Blob, or what createImageBitmap() takes: ")
+    assert backend == "use() takes one of: auto, wasm, webgl, webgpu."
+
+
+@pytest.mark.parametrize("options", [{"folder": MODEL}, {"folder": f"/{MODEL}/"}, {"base": "/examples/.."}])
+def test_the_module_takes_addresses_of_folders_as_people_write_them(page, options):
+    loaded = """async (options) => {
+        const { loadDetector } = await import('./detector.js');
+        const detector = await loadDetector(options);
+        detector.close();
+        return detector.info.name;
+    }"""
+    assert page.evaluate(loaded, options) == INFO["name"]
 
 
 def test_the_module_s_answer_has_what_it_documents(page):

@@ -58,6 +58,8 @@ export function chooseable(onWasm, folder, size, onLoss) {
    * @returns {Promise<import('./detector.js').Backend>}
    */
   async function choose(wanted) {
+    const names = ['auto', ...Object.keys(BACKENDS)];
+    if (!names.includes(wanted)) throw new Error(`use() takes one of: ${names.join(', ')}.`);
     card?.end();
     card = null;
     const picture = testPicture(size);

@@ -1,7 +1,7 @@
 /**
  * The models that there are, the default first.
  *
- * @param {string} [base] Where this folder is served; an address that ends in "/".
+ * @param {string} [base] Address of the folder that holds this file, as in `loadDetector`.
  * @returns {Promise<{folder: string, name: string|null, bytes: number|null, accuracy: number|null}[]>} folder: an
  *   address that ends in "/"; accuracy: on its test images, 0..1. What is not known is null.
  */
@@ -15,9 +15,10 @@ export function listModels(base?: string): Promise<{
  * Load a model in a worker.
  *
  * @param {object} [options]
- * @param {string} [options.base] Where this folder is served, an address that ends in "/"; for sites whose bundler
- *   moves this module away from the others.
- * @param {string} [options.folder] Of the model: an address that ends in "/"; by default the first of models.json.
+ * @param {string} [options.base] Address, from the page's on, of the folder that holds this file; for sites whose
+ *   bundler moves this module away from the others.
+ * @param {string} [options.folder] Address, from the page's on, of the model's folder; by default the first of
+ *   models.json.
  * @param {(progress: {loaded: number, total: number}) => void} [options.onProgress] Bytes of weights.
  * @param {(backend: Backend) => void} [options.onBackend] Called when a graphics card has failed and WebAssembly has
  *   taken over.

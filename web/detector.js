@@ -58,6 +58,8 @@ import { workerFrom } from './backends.js';
 import { UNTOUCHED } from './photo.js';
 
 const CLOSED = 'The detector was closed.';
+const NO_IMAGE =
+  'classify() takes a File, a Blob, or what createImageBitmap() takes: an image, a canvas, a video, ImageData.';
 const STOPPED = 'The detector stopped in the middle of this; try again.';
 
 const HERE = new URL('./', import.meta.url).href;
@@ -65,24 +67,29 @@ const HERE = new URL('./', import.meta.url).href;
 /**
  * The models that there are, the default first.
  *
- * @param {string} [base] Where this folder is served; an address that ends in "/".
+ * @param {string} [base] Address of the folder that holds this file, as in `loadDetector`.
  * @returns {Promise<{folder: string, name: string|null, bytes: number|null, accuracy: number|null}[]>} folder: an
  *   address that ends in "/"; accuracy: on its test images, 0..1. What is not known is null.
  */
 export async function listModels(base = HERE) {
-  const response = await fetch(new URL('models.json', base)).catch(() => null);
+  const served = folderOf(base);
+  const response = await fetch(new URL('models.json', served)).catch(() => null);
   if (!response?.ok) throw new Error('models.json is missing; check the connection and reload the page.');
   const models = await response.json();
-  return models.map((model) => ({ ...model, folder: new URL(`${model.folder}/`, base).href }));
+  return models.map((model) => ({ ...model, folder: folderOf(model.folder, served) }));
 }
+
+/** An address that ends in "/", of a folder that is named with or without it, relative to the page or to `base`. */
+const folderOf = (address, base = location.href) => new URL(address.replace(/\/?$/, '/'), base).href;
 
 /**
  * Load a model in a worker.
  *
  * @param {object} [options]
- * @param {string} [options.base] Where this folder is served, an address that ends in "/"; for sites whose bundler
- *   moves this module away from the others.
- * @param {string} [options.folder] Of the model: an address that ends in "/"; by default the first of models.json.
+ * @param {string} [options.base] Address, from the page's on, of the folder that holds this file; for sites whose
+ *   bundler moves this module away from the others.
+ * @param {string} [options.folder] Address, from the page's on, of the model's folder; by default the first of
+ *   models.json.
  * @param {(progress: {loaded: number, total: number}) => void} [options.onProgress] Bytes of weights.
  * @param {(backend: Backend) => void} [options.onBackend] Called when a graphics card has failed and WebAssembly has
  *   taken over.
@@ -90,8 +97,8 @@ export async function listModels(base = HERE) {
  */
 export async function loadDetector({ base = HERE, folder, onProgress = () => {}, onBackend = () => {} } = {}) {
   if (typeof WebAssembly !== 'object') throw new Error('This browser has no WebAssembly; use a current one.');
-  const served = new URL(base, location.href).href;
-  const load = folder ?? (await listModels(served))[0].folder;
+  const served = folderOf(base);
+  const load = folder === undefined ? (await listModels(served))[0].folder : folderOf(folder);
   const start = () => startEngine(new URL('worker.js', served).href, load, onProgress, onBackend);
   let engine = start();
   let isClosed = false;
@@ -146,7 +153,8 @@ export async function loadDetector({ base = HERE, folder, onProgress = () => {},
 async function bitmapOf(image) {
   try {
     return await createImageBitmap(image, UNTOUCHED);
-  } catch {
+  } catch (error) {
+    if (error instanceof TypeError) throw new TypeError(NO_IMAGE);
     throw new Error('There is no picture in this element yet; wait until it has loaded.');
   }
 }

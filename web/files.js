@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '3c4ca6f8ec8e';
+self.VERSION = '227d102be4ae';
 self.FILES = {
   "app.js": {
     "bytes": 12057,
@@ -10,8 +10,8 @@ self.FILES = {
     "sha256": "90352a1e1628c58eed52e0a4d64b5a5a491c9c9fb9bc02aa3c3b7a3b6970bc9b"
   },
   "backends.js": {
-    "bytes": 6728,
-    "sha256": "fd70c43514658b0766310bf776307003a2cfc66685512c3b1a761ba42c9c0dee"
+    "bytes": 6876,
+    "sha256": "52fbba0e2ba2771f405d4372baf6a5c9ea3f8f26239b0c0209eaa72282e19370"
   },
   "bytes.js": {
     "bytes": 3376,
@@ -42,8 +42,8 @@ self.FILES = {
     "sha256": "92b26927c6655271ee938880f619376f7bb0f9ef4fd32180c7a3dff90cd3855c"
   },
   "detector.js": {
-    "bytes": 9231,
-    "sha256": "65ec55f58663eebe15856335b8b2789b1f52c78dabb2e2895cf9b032463501a6"
+    "bytes": 9725,
+    "sha256": "4122a00705bcb8c498fd6e78407d13cb9af23248f2e392f0ba5de49188fb3ebd"
   },
   "elements.js": {
     "bytes": 798,
@@ -161,8 +161,8 @@ self.FILES = {
     "sha256": "b41887d5ae42c6deb7a66a9d3ec43de27acccde451e4da38a2138d8fbf767a48"
   },
   "style.css": {
-    "bytes": 6431,
-    "sha256": "3dceb3362770c01e7cdb167778c88f0271ca8cae3f1d16703394a45c2daf268e"
+    "bytes": 6496,
+    "sha256": "32446ea61979621507e016fa5a05d2d8f6546bc09fb561d922054fdf2d3550d1"
   },
   "tf.js": {
     "bytes": 286,
