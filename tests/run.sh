@@ -4,7 +4,7 @@
 #   bash tests/run.sh [--setup | --quick] [pytest options]
 #
 # --setup stops once everything is set up.
-# --quick takes less than three minutes on two cores. It leaves out what trains, converts, serves the Space, installs
+# --quick takes two minutes on two cores. It leaves out what trains, converts, serves the Space, installs
 # packages, or compares browsers, and most of what visitors of the page meet; it says which files these are.
 set -euo pipefail
 cd "$(dirname "$0")/.."
