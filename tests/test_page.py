@@ -999,6 +999,13 @@ def test_the_chosen_model_is_remembered(small, context):
     assert page.locator("#model").evaluate("choice => choice.selectedIndex") == 1
 
 
+def test_a_remembered_backend_that_is_not_offered_gives_way_to_the_fastest(small, context):
+    context.add_init_script("localStorage.setItem('backend', 'cuda')")
+    page = opened(context.new_page(), small.url)
+    page.wait_for_selector("#backend:enabled", state="attached")
+    assert page.locator("#backend").input_value() == "auto" and page.inner_text("#status").startswith("Ready.")
+
+
 def test_a_model_chosen_in_the_middle_of_photos_waits_for_them(small, context):
     page = opened(context.new_page(), small.url)
     page.click("#settings > summary")

@@ -79,10 +79,10 @@ function showBackend({ name, milliseconds, note }) {
   find('backend-note').textContent = note;
 }
 
-/** @param {any} wanted A backend's name or "auto". */
-async function useBackend(wanted) {
+/** Compute with what the settings name. */
+async function useBackend() {
   find('backend-summary').textContent = 'testing…';
-  showBackend(await detector.use(wanted));
+  showBackend(await detector.use(/** @type {'auto'|keyof typeof BACKENDS} */ (find('backend').value)));
 }
 
 /**
@@ -226,7 +226,7 @@ async function load(folder) {
   find('file').disabled = find('examples').hidden = false;
   status('Ready. Nothing you choose leaves this device.');
   enqueue(async () => {
-    await useBackend(find('backend').value); // Behind the photos that are there already: they need no test.
+    await useBackend(); // Behind the photos that are there already: they need no test.
     find('backend').disabled = false;
   });
 }
@@ -284,10 +284,11 @@ function outdated() {
 async function main() {
   status('Loading the model…');
   const choice = find('backend');
-  choice.value = remember('backend') ?? 'auto';
+  choice.value = remember('backend');
+  choice.value ||= 'auto'; // For no choice, and for one that this version does not offer.
   choice.addEventListener('change', () => {
     remember('backend', choice.value);
-    enqueue(() => useBackend(choice.value));
+    enqueue(useBackend);
   });
   const models = await listModels();
   const folders = models.map(({ folder }) => folder);

@@ -98,7 +98,7 @@ const folderOf = (address, base = location.href) => new URL(address.replace(/\/?
 export async function loadDetector({ base = HERE, folder, onProgress = () => {}, onBackend = () => {} } = {}) {
   if (typeof WebAssembly !== 'object') throw new Error('This browser has no WebAssembly; use a current one.');
   const served = folderOf(base);
-  const load = folder === undefined ? (await listModels(served))[0].folder : folderOf(folder);
+  const load = folderOf(folder ?? (await listModels(served))[0].folder);
   const start = () => startEngine(new URL('worker.js', served).href, load, onProgress, onBackend);
   let engine = start();
   let isClosed = false;

@@ -1,9 +1,9 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '227d102be4ae';
+self.VERSION = '4d9efa41df1c';
 self.FILES = {
   "app.js": {
-    "bytes": 12057,
-    "sha256": "c032a53a2687ecabf64688d586fd083afc0af31aed54817b948b681d30c61ab8"
+    "bytes": 12141,
+    "sha256": "5bba8853832d7cd8ec259143beba1d13e5ab80aa13aa222c760fd357f772c3b4"
   },
   "avif.js": {
     "bytes": 4088,
@@ -42,8 +42,8 @@ self.FILES = {
     "sha256": "92b26927c6655271ee938880f619376f7bb0f9ef4fd32180c7a3dff90cd3855c"
   },
   "detector.js": {
-    "bytes": 9725,
-    "sha256": "4122a00705bcb8c498fd6e78407d13cb9af23248f2e392f0ba5de49188fb3ebd"
+    "bytes": 9703,
+    "sha256": "73b90d2d14c933b59b633598128dee4ff498ae0ce196b0b1d7cd50aaf5c4f97b"
   },
   "elements.js": {
     "bytes": 798,
