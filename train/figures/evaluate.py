@@ -36,19 +36,19 @@ def evaluate(args: argparse.Namespace) -> None:
         run.RunError: a run holds no finished network, and nothing tells which one it is to become; or another command
             writes to it; or two runs that are compared, or two sources, have one name.
     """
-    with contextlib.ExitStack() as held:
-        evaluated(args, held)
-
-
-def evaluated(args: argparse.Namespace, held: contextlib.ExitStack) -> None:
-    """What `evaluate` does; the runs that it writes to stay ``held``."""
     trained, untrained = compare.sort_out(args.run)
     compare.check_names([name for name, _ in args.extra])
     if args.out:
         compare.check_names([folder.name for folder in args.run])
         args.out.mkdir(parents=True, exist_ok=True)  # Refused before hours of measuring, if it is.
-    for folder in trained:
-        held.enter_context(run.alone(folder))
+    with contextlib.ExitStack() as held:
+        for folder in trained:
+            held.enter_context(run.alone(folder))
+        evaluate_alone(args, trained, untrained)
+
+
+def evaluate_alone(args: argparse.Namespace, trained: list[Path], untrained: dict[Path, str]) -> None:
+    """Score, write and compare, as `evaluate` says; no other command writes to the trained runs meanwhile."""
     splits = tuple(dict.fromkeys(("valid", args.split)))
     photos = data.load_checked(args.data, splits, allow_duplicates=args.allow_duplicates, split_seed=args.split_seed)
     name_of_data = args.data.resolve().name
