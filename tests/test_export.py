@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
@@ -137,6 +138,16 @@ def test_a_place_that_cant_be_written_is_named(tiny, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert export.main(["convert", str(tiny), "--out", str(tmp_path / "file/model")]) == 2
     assert capsys.readouterr().err == f"error: {tmp_path / 'file'}: File exists.\n"
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tiny, tmp_path, capsys, monkeypatch):
+    def full(*args, **kwargs):
+        raise tf.errors.ResourceExhaustedError(None, None, "group1-shard1of1.bin; No space left on device")
+
+    monkeypatch.setattr(convert, "write_weights", full)
+    assert export.main(["convert", str(tiny), "--out", str(tmp_path / "model")]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "error: No space left on device."
+    assert not [*tmp_path.iterdir()]
 
 
 def test_converting_into_the_page_brings_its_list_of_files_up_to_date(tiny, tmp_path):

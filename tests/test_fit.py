@@ -2,6 +2,7 @@
 
 import csv
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -269,6 +270,21 @@ def test_a_folder_takes_its_place_once_it_is_whole(tmp_path):
     assert [path.name for path in (tmp_path / "runs").rglob("*")] == ["new", "whole"]
     with pytest.raises(run.RunError, match="new exists; choose another --out"), run.filled(tmp_path / "runs/new"):
         pass
+
+
+def test_what_the_disk_refuses_leaves_the_file_before_and_no_other(tmp_path):
+    run.write_json(tmp_path / "a.json", "before")
+    before = (tmp_path / "a.json").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))  # Files stop growing, as on a full disk.
+    try:
+        with pytest.raises(OSError, match="File too large: .*a.json"):
+            run.write_json(tmp_path / "a.json", "after" * 500)
+        with pytest.raises(OSError, match="File too large: .*b.csv"):
+            run.write_csv(tmp_path / "b.csv", [{"file": "x" * 100}] * 50)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.json": before}
 
 
 def test_a_missing_run_or_dataset_is_one_line(trained, tmp_path, capsys):

@@ -112,21 +112,40 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A file to write beside ``path``, which then takes its place; what fails leaves the old file and no other.
+
+    A killed process leaves the old file or the new one too, never half of one.
+
+    Raises:
+        OSError: the disk refuses it; with the path, which Python's own errors of writing lack.
+    """
+    partial = path.with_name(f"partial-{path.name}")  # Keras and zipfile go by how a name ends.
+    try:
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        if error.strerror and not error.filename:
+            error.filename = str(path)
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value) -> None:
-    """Write beside, then rename: a killed process leaves the old file or the new one, never half of one."""
-    partial = Path(path).with_suffix(".partial")
-    partial.write_text(json.dumps(value, indent=2) + "\n")
-    os.replace(partial, path)
+    """Write a value as JSON, as `replaced` does."""
+    with replaced(path) as partial:
+        partial.write_text(json.dumps(value, indent=2) + "\n")
 
 
 def write_csv(path: Path, rows: list[dict]) -> None:
-    """Write rows of equal keys, with a header line; beside, then rename."""
-    partial = Path(path).with_suffix(".partial")
-    with partial.open("w", newline="", errors="surrogateescape") as file:  # Names of files may be no UTF-8.
+    """Write rows of equal keys, with a header line, as `replaced` does."""
+    # Names of files may be no UTF-8.
+    with replaced(path) as partial, partial.open("w", newline="", errors="surrogateescape") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(partial, path)
 
 
 def markdown(rows: list[dict[str, str]], numbers: int = 0) -> str:
@@ -244,10 +263,9 @@ def forget_figures(run: Path, why: str) -> None:
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Save in the .keras format; beside, then rename."""
-    partial = path.with_name("partial-" + path.name)
-    model.save(partial)
-    os.replace(partial, path)
+    """Save in the .keras format, as `replaced` does."""
+    with replaced(path) as partial:
+        model.save(partial)
 
 
 def replace_network(run: Path, model: keras.Model, config: dict) -> None:
@@ -255,12 +273,10 @@ def replace_network(run: Path, model: keras.Model, config: dict) -> None:
 
     Both are whole before either takes its place: one that can't be written leaves the run as it was.
     """
-    new_model, new_config = run / f"partial-{MODEL}", run / f"partial-{CONFIG}"
-    model.save(new_model)
-    write_json(new_config, config)
-    forget_figures(run, "the network is another now; measure it with `python -m train evaluate`")
-    os.replace(new_model, run / MODEL)
-    os.replace(new_config, run / CONFIG)
+    with replaced(run / CONFIG) as new_config, replaced(run / MODEL) as new_model:
+        model.save(new_model)
+        write_json(new_config, config)
+        forget_figures(run, "the network is another now; measure it with `python -m train evaluate`")
 
 
 def load_network(path: Path, compile: bool = False) -> keras.Model:

@@ -22,9 +22,10 @@ from tensorflowjs.write_weights import write_weights
 from export.artifact import detector, listing, precision
 from export.artifact.evidence import EvidenceError, with_evidence
 from export.artifact.fold import LARGE
-from export.artifact.litert import disk_errors, to_tflite
+from export.artifact.litert import to_tflite
 from export.artifact.quantize import deflate
 from train import run
+from train.networks.litert import disk_errors
 
 AUTO = "auto"
 GRAPH = "model.json"
@@ -32,6 +33,7 @@ BEFORE = "before"  # What a conversion replaces, until it is done.
 FORMATS = ("tfjs", "tflite", "keras")
 
 
+@disk_errors()
 def convert(args: argparse.Namespace) -> None:
     """Fill ``args.out`` with the model files and their detector.json; at the end, replace an earlier conversion there.
 
@@ -138,8 +140,7 @@ def to_tfjs(model: keras.Model, folder: Path, stored_as: str) -> None:
     """
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as saved, tempfile.TemporaryDirectory() as plain:
-        with disk_errors():
-            model.export(saved, format="tf_saved_model", verbose=False)
+        model.export(saved, format="tf_saved_model", verbose=False)
         try:
             convert_tf_saved_model(saved, plain)
         except ValueError as error:

@@ -5,32 +5,16 @@ the scale and zero point of its own grid, and a DEQUANTIZE operation makes float
 nothing is rounded a second time: LiteRT computes with just the numbers of the Keras file.
 """
 
-import contextlib
-import errno
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from export.artifact.fold import LARGE
 from export.artifact.quantize import find_grid
 from train.networks import litert
-
-
-@contextlib.contextmanager
-def disk_errors() -> Iterator[None]:
-    """TensorFlow's own error of a full disk as the OSError that it stands for, so that it ends in a sentence."""
-    try:
-        yield
-    except tf.errors.OutOfRangeError as error:
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG)) from error
-    except tf.errors.ResourceExhaustedError as error:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
 
 
 def to_tflite(model: keras.Model, path: Path) -> None:
@@ -41,9 +25,7 @@ def to_tflite(model: keras.Model, path: Path) -> None:
             (1, size, size, 3), RGB, 0..255, and the outputs, told apart by their rank, are those for this one photo.
         path: the file to write.
     """
-    with disk_errors():
-        content = litert.converted(model)
-    graph = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    graph = flatbuffer_utils.read_model_from_bytearray(bytearray(litert.converted(model)))
     store_in_8_bits(graph)
     path.write_bytes(flatbuffer_utils.convert_object_to_bytearray(graph))
 

@@ -101,8 +101,7 @@ def find_grid(weights: np.ndarray) -> tuple[float, int] | None:
 
 def deflate(path: Path) -> None:
     """Compress a .keras file in place; Keras stores its zip uncompressed, and reads it either way."""
-    partial = path.with_name("partial-" + path.name)
-    with zipfile.ZipFile(path) as stored, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as small:
-        for member in stored.infolist():
-            small.writestr(member.filename, stored.read(member))
-    partial.replace(path)
+    with run.replaced(path) as partial, zipfile.ZipFile(path) as stored:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as small:
+            for member in stored.infolist():
+                small.writestr(member.filename, stored.read(member))

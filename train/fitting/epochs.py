@@ -142,8 +142,8 @@ def keep(learner: keras.Model, history: list[dict], out: Path, schedule: str) ->
     current = run.checkpoint(out, epoch)
     run.save_model(learner, current)
     if best_epoch(history, schedule) == epoch:
-        shutil.copy(current, checkpoints / "partial-best.keras")
-        (checkpoints / "partial-best.keras").replace(checkpoints / "best.keras")
+        with run.replaced(checkpoints / "best.keras") as best:
+            shutil.copy(current, best)
     run.write_csv(out / run.HISTORY, history)
     run.checkpoint(out, epoch - 1).unlink(missing_ok=True)
 
