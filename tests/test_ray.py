@@ -3,16 +3,20 @@
 import json
 import os
 import time
+from unittest.mock import MagicMock
 
+import numpy as np
 import psutil
 import pyarrow.parquet
 import pytest
 from conftest import finish, train_command
+from pyarrow import fs
 from test_predict import judge, photos, tiny  # noqa: F401
 
+from train import run
 from train.chain.read import MAX_BYTES
 from train.chain.verdict import COLUMNS
-from train.figures import parts, predict_ray
+from train.figures import parts, predict, predict_ray
 
 
 def rows_of(folder) -> list[dict]:
@@ -63,6 +67,27 @@ def test_a_killed_worker_loses_and_doubles_no_row_and_another_start_judges_nothi
     assert judge(tiny, photos, "--ray", "nowhere", "--out", out) == 1  # Were a part left, no cluster would answer.
     assert {path: path.read_bytes() for path in out.iterdir()} == before
     assert "1 without a face, 1 unreadable" in capfd.readouterr().err
+
+
+def test_what_the_disk_refuses_leaves_no_half_part(tiny, tmp_path, monkeypatch):  # noqa: F811
+    def full(table, file):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(pyarrow.parquet, "write_table", full)
+    out, network = (fs.LocalFileSystem(), str(tmp_path)), predict_ray.network_of(tiny)
+    worker = parts.Judge(network, predict.info_of(tiny), False, [None], out, tmp_path)
+    answer = worker({"store": np.array([0]), "names": np.array([[b"none.jpg"]])})
+    assert answer == {"count": [1], "refused": ["No space left on device"]} and not [*tmp_path.iterdir()]
+
+
+def test_what_the_disk_refuses_a_worker_is_one_line(monkeypatch):
+    answers = [{"count": [2], "refused": [""]}, {"count": [3], "refused": ["No space left on device"]}]
+    monkeypatch.setattr(predict_ray, "ray", MagicMock())
+    predict_ray.ray.data.from_items.return_value.map_batches.return_value.iter_batches.return_value = answers
+    judged = predict_ray.judge([{"store": 0, "names": [b"x"]}], predict_ray.ALONE, out=(None, "verdicts"))
+    assert next(judged) == 2
+    with pytest.raises(run.RunError, match="^verdicts: No space left on device; the same command goes on once"):
+        next(judged)
 
 
 def test_a_part_loses_the_files_that_are_done_and_no_other(tmp_path):

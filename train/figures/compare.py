@@ -66,7 +66,8 @@ def compare(runs: dict[Path, dict], untrained: dict[Path, str], names: tuple[str
         changes += changes_here
     run.write_csv(out / "comparison.csv", rows)
     run.write_json(out / "comparison.json", {"split": names[0], "runs": rows, "differences": changes})
-    (out / "comparison.md").write_text("\n".join(lines))
+    with run.replaced(out / "comparison.md") as partial:
+        partial.write_text("\n".join(lines))
     plots.roc({folder.name: figures["splits"][names[0]] for folder, figures in runs.items()}, out)
     print("\n".join(lines))
 

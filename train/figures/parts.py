@@ -3,6 +3,7 @@
 It holds a LiteRT network and the chain, no Keras or TensorFlow: a worker starts within a second and takes some 100 MB.
 """
 
+import contextlib
 import hashlib
 import os
 import uuid
@@ -67,18 +68,37 @@ class Judge:
         is judged once more, since a worker was lost, leaves the same file, and a part of one never counts.
 
         Returns:
-            ``count`` (1,), int64: how many files the part has.
+            ``count`` (1,), int64: how many files the part has; ``refused`` (1,): why it could not be written, "" if it
+            was. Ray would hand on an error without its cause.
         """
         store, names = self.stores[batch["store"][0]], list(batch["names"][0])
+        refused = ""
+        try:
+            self.write(store, names)
+        except OSError as error:
+            refused = str(error)
+        return {"count": np.array([len(names)]), "refused": np.array([refused])}
+
+    def write(self, store: Store, names: list[bytes]) -> None:
+        """Judge a part and write its file, unless that is there.
+
+        Raises:
+            OSError: it can't be written.
+        """
         system, folder = self.out
         path = f"{folder}/{name_of(names)}"
-        if system.get_file_info(path).type == fs.FileType.NotFound:
-            found = pa.Table.from_pylist(self.rows_of(store, names), SCHEMA)
-            partial = f"{folder}/_{uuid.uuid4().hex}"  # Readers of Parquet folders leave out what begins so.
+        if system.get_file_info(path).type != fs.FileType.NotFound:
+            return
+        found = pa.Table.from_pylist(self.rows_of(store, names), SCHEMA)
+        partial = f"{folder}/_{uuid.uuid4().hex}"  # Readers of Parquet folders leave out what begins so.
+        try:
             with system.open_output_stream(partial) as file:
                 pa.parquet.write_table(found, file)
             system.move(partial, path)
-        return {"count": np.array([len(names)])}
+        except OSError:
+            with contextlib.suppress(OSError):  # There is none.
+                system.delete_file(partial)
+            raise
 
     def rows_of(self, store: Store, names: list[bytes]) -> list[Row]:
         """The rows of a part's files, in order."""

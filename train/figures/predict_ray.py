@@ -160,7 +160,7 @@ def judge(waiting: list[parts.Part], address: str, **work) -> Iterator[int]:
         work: what `parts.Judge` takes.
 
     Raises:
-        run.RunError: no cluster answers there.
+        run.RunError: no cluster answers there, or a part can't be written.
     """
     os.environ |= SETTINGS
     logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -180,6 +180,8 @@ def judge(waiting: list[parts.Part], address: str, **work) -> Iterator[int]:
             compute=ActorPoolStrategy(min_size=1, max_size=len(waiting)),
         )
         for batch in judged.iter_batches(batch_size=1):
+            if refused := batch["refused"][0]:
+                raise run.RunError(f"{work['out'][1]}: {refused}; the same command goes on once that is mended.")
             yield int(batch["count"][0])
     finally:
         ray.shutdown()

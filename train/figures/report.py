@@ -55,7 +55,8 @@ def report(args: argparse.Namespace) -> None:
     for folder, figures in runs.items():
         sections[folder.name] = one_run(folder, figures)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(html.page("How well the detectors tell", sections))
+    with run.replaced(args.out) as partial:
+        partial.write_text(html.page("How well the detectors tell", sections))
     print(args.out)
 
 

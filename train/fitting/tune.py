@@ -139,7 +139,8 @@ def search(args: argparse.Namespace) -> None:
     rows = ranking(study)
     run.write_csv(out / f"{RANKING}.csv", rows)
     table = run.markdown([{key: shown(value) for key, value in row.items()} for row in rows])
-    (out / f"{RANKING}.md").write_text(table)
+    with run.replaced(out / f"{RANKING}.md") as partial:
+        partial.write_text(table)
     plot(study, out / run.PLOTS)
     print("", table, how_to_train(args, rows[0]), sep="\n")
 

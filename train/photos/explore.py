@@ -73,9 +73,9 @@ def explore(args: argparse.Namespace) -> None:
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     run.write_json(out / NUMBERS, numbers)
-    (out / REPORT).write_text(
-        report(numbers, {name: sheet for name, (_, sheet) in sheets.items()}), errors="backslashreplace"
-    )
+    page = report(numbers, {name: sheet for name, (_, sheet) in sheets.items()})
+    with run.replaced(out / REPORT) as partial:
+        partial.write_text(page, errors="backslashreplace")
     for line in numbers["findings"]:
         print(f"- {line}")
     print(f"{out / REPORT}, and its numbers in {out / NUMBERS}")
