@@ -198,6 +198,15 @@ def test_verify_names_a_damaged_photo(tiny, tmp_path, capsys):
     assert f"{tmp_path / 'damaged.jpg'}: " in err and "Take it out" in err
 
 
+def test_verify_starts_playwright_s_chromium_where_debian_s_is_missing(tiny, tmp_path, capsys, monkeypatch):
+    (tmp_path / "model.json").write_text("{}")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
+    assert export.main(["verify", str(tmp_path), str(tiny)]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "run `playwright install chromium`" in line and f"Executable doesn't exist at {tmp_path}/chromium" in line
+
+
 def test_rounded_weights_take_256_values_and_stay_when_rounded_again():
     weights = np.random.default_rng(0).normal(size=(300, 40)).astype("float32")
     rounded = round_to_uint8(weights)

@@ -31,7 +31,7 @@ def choose(model: keras.Model, threshold: float, root: Path, make: Callable[[str
 
     Raises:
         data.DataError: the dataset can't be used.
-        verify.VerifyError: there is no Chromium, or no precision is accepted.
+        verify.VerifyError: no Chromium starts, or no precision is accepted.
     """
     photos = data.load_checked(root, ("valid",))
     labels = data.labels_of(photos)[:, 0]

@@ -78,13 +78,16 @@ def judge(model: Path, files: list[Path]) -> Iterator[float]:
     """P(real) of each file from an exported model, by the page's own module in Chromium.
 
     Raises:
-        VerifyError: there is no Chromium, or the model does not load in it or can't judge a file.
+        VerifyError: no Chromium starts, or the model does not load in it or can't judge a file.
     """
-    chromium = shutil.which("chromium")
-    if not chromium:
-        raise VerifyError("There is no Chromium; install the package chromium.")
     with serve(model, files) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM.split())
+        try:  # Debian's, else Playwright's own.
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM.split())
+        except Error as error:
+            raise VerifyError(
+                "No Chromium starts; install the package chromium, or run `playwright install chromium`: "
+                f"{error.message.splitlines()[0]}"
+            ) from error
         page = browser.new_page()
         page.goto(f"{url}/nothing")  # Of the page's origin, but without the page's policy, which forbids eval.
         try:
