@@ -548,13 +548,17 @@ export async function loadFaces(tf) {
   }
 
   /**
-   * Cut a face out upright, as FFHQ's photos were cut; what it needs beyond the photo's edges is mirrored there.
+   * Cut a face out upright, a little tighter than FFHQ's photos were cut; what it needs beyond the photo's edges is
+   * mirrored there.
    *
    * @param {ImageData} pixels
    * @param {Face} face One that `findFaces` found there.
    * @returns {ImageData} Of the size that the models were trained on.
    */
-  const cut = (pixels, face) => cutSquare(pixels, squareOf(face.keypoints, facts.square), facts.crop);
+  function cut(pixels, face) {
+    const { centre, side: [u, v] } = squareOf(face.keypoints, facts.square);
+    return cutSquare(pixels, { centre, side: [facts.inside * u, facts.inside * v] }, facts.crop);
+  }
 
   /**
    * Whether a picture is an aligned face already: square, with eyes and mouth where FFHQ has them.

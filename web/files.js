@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '4d9efa41df1c';
+self.VERSION = 'ef8f366367fe';
 self.FILES = {
   "app.js": {
     "bytes": 12141,
@@ -70,8 +70,8 @@ self.FILES = {
     "later": true
   },
   "faces.js": {
-    "bytes": 25280,
-    "sha256": "8390fd613c97a850db99772edac420fc0f6fe09db7a8c0fee2900925ef0cb299"
+    "bytes": 25411,
+    "sha256": "42f6d230fa2646f5f5a613d3a04e1c445f80c15e963ae9539a2cb7532994c038"
   },
   "gif.js": {
     "bytes": 4290,
@@ -178,11 +178,11 @@ self.FILES = {
   },
   "vendor/face-check.json": {
     "bytes": 290,
-    "sha256": "13964abb77cc2f26ec12bf84113b1712c0576b3429a55a1c0dd42dd15cad1560"
+    "sha256": "e6f2650da5cb329e7e87badef58d7fe0ccd9c5dbf3e316f626803a6f7fd357d3"
   },
   "vendor/faces.json": {
-    "bytes": 1249,
-    "sha256": "dc0a5f9f348325a9ad2454644accfb5a7640c75b30945ce364e55cfee7287705"
+    "bytes": 1267,
+    "sha256": "72d3817c30132ca727bbb40470ccb762bc1441ff140b336493e0ba4468d5875b"
   },
   "vendor/fflate/index.js": {
     "bytes": 33044,

@@ -20,6 +20,7 @@ GPUs", https://arxiv.org/abs/1907.05047) with the weights of MediaPipe's short-r
     overlap     intersection over union from which on two boxes are one face
     look        half the side of the square in which a found face is looked at alone, in widths of its box
     square      how FFHQ's square follows from eyes and mouth, see `_square`
+    inside      how much of that square's side is cut out, see `cut`
     crop        side of a face that was cut out, in pixels
     beside      least width of a second face, as a share of the largest one's
     most        faces of one photo
@@ -130,9 +131,14 @@ def find_faces(pixels: np.ndarray) -> list[Face]:
 
 
 def cut(pixels: np.ndarray, face: Face) -> np.ndarray:
-    """Cut a face out upright, as FFHQ's photos were cut (Karras et al. 2019, https://arxiv.org/abs/1812.04948).
+    """Cut a face out upright, nearly as FFHQ's photos were cut (Karras et al. 2019, https://arxiv.org/abs/1812.04948).
 
-    What it needs beyond the photo's edges is the photo mirrored there.
+    The cut is a little tighter. Of an FFHQ picture that someone has turned, FFHQ's whole square, as nearly as it can be
+    found again, would show slivers of the black beside it, and these make a network answer "real": of 40 faces that
+    MobileStyleGAN made, turned by 15 degrees, `xception_tuned` found 0.58 in the whole square, and 0.83 in 0.94 of its
+    side as in 0.90. Of 100 real photos of CelebA and All-Age-Faces it called one fake, in each of the three.
+
+    What the cut needs beyond the photo's edges is the photo mirrored there.
 
     Args:
         pixels: uint8 (height, width, 3), RGB.
@@ -141,7 +147,8 @@ def cut(pixels: np.ndarray, face: Face) -> np.ndarray:
     Returns:
         uint8 (crop, crop, 3).
     """
-    return _cut(pixels, _square(face.keypoints), FACTS["crop"])
+    centre, (u, v) = _square(face.keypoints)
+    return _cut(pixels, (centre, (FACTS["inside"] * u, FACTS["inside"] * v)), FACTS["crop"])
 
 
 def is_aligned(pixels: np.ndarray, face: Face) -> bool:

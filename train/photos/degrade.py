@@ -12,8 +12,10 @@ import io
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
+from train.chain.faces import FACTS
+
 BORDER = 0.12  # Of the picture around a face to be cut out, as a share of its side.
-SIZE = 256  # Height and width in pixels of a face as the chain hands it to a network.
+SIZE = FACTS["crop"]  # Height and width in pixels of a face as the chain hands it to a network.
 KERNELS = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 KERNEL_SHARES = (0.1, 0.3, 0.35, 0.25)
 QUALITIES = (40, 101)  # Of JPEG and WebP: lowest, and one above the highest.
@@ -112,7 +114,7 @@ def _cut_out(image: Image.Image, random: np.random.Generator) -> Image.Image:
     laid = _stored(laid, random)
 
     side = laid.width / _spread(turn) / (1 + 2 * BORDER)  # Of the face's square now.
-    scale = side * random.uniform(0.94, 1.06) / SIZE
+    scale = side * FACTS["inside"] * random.uniform(0.94, 1.06) / SIZE
     angle = np.radians(-turn + random.normal(0, 1.5))
     samples = 1 if scale <= 1 else 2
     u, v = scale / samples * np.cos(angle), scale / samples * np.sin(angle)
