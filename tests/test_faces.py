@@ -234,8 +234,15 @@ def test_the_cut_is_the_square_that_the_facts_give(side):
     slope = np.stack([x / 4, y / 4, (x + y) / 8], axis=-1)
     cut = faces.cut(np.floor(slope + 0.5).astype(np.uint8), face_in_square(480, 520, side))
     assert cut.shape == (256, 256, 3) and cut.dtype == np.uint8
-    y, x = ((np.mgrid[:256, :256] + 0.5) / 256 - 0.5) * side + np.array([520, 480])[:, None, None] - 0.5
+    y, x = ((np.mgrid[:256, :256] + 0.5) / 256 - 0.5) * 0.94 * side + np.array([520, 480])[:, None, None] - 0.5
     assert np.abs(cut - np.stack([x / 4, y / 4, (x + y) / 8], axis=-1)).max() <= 1.01
+
+
+def test_what_lies_beside_a_turned_picture_is_not_cut_out_with_it():
+    """The square that is found may be 6 % larger than the picture was."""
+    photo = np.zeros((1000, 1000, 3), np.uint8)
+    photo[300:700, 300:700] = 255
+    assert faces.cut(photo, face_in_square(500, 500, 400 * 1.06)).min() == 255
 
 
 @pytest.mark.parametrize("side", [600, 700, 900])
