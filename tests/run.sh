@@ -58,4 +58,5 @@ if [ "${tests[0]}" != tests ]; then
   for file in tests/test_*.py; do [[ " ${tests[*]} " == *" $file"* ]] || left_out+=("$file"); done
   echo "Left out: ${left_out[*]}, and most of tests/test_page.py"
 fi
-.venv/bin/python -m pytest "${tests[@]}" -n 2 --dist loadfile --no-loadscope-reorder "$@"
+workers=$(($(getconf _NPROCESSORS_ONLN) + 1))  # One more than cores: now and then a test waits, for a browser say.
+.venv/bin/python -m pytest "${tests[@]}" -n $workers --dist loadfile --no-loadscope-reorder "$@"

@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = 'ef8f366367fe';
+self.VERSION = '7a08b4b5b828';
 self.FILES = {
   "app.js": {
     "bytes": 12141,
@@ -114,8 +114,8 @@ self.FILES = {
     "sha256": "542758ca5f599cc7935d540c5c3308f977e291bf4b63e893c55a563ffb516814"
   },
   "models/residual/detector.json": {
-    "bytes": 65216,
-    "sha256": "d30644a6915b788704924716a15a89ac04eda1567e64e7277066c6768c618ce8",
+    "bytes": 64941,
+    "sha256": "787984325fa5ffe06bfc2c31de6da96642fe9079f3d54251e608f840aa272ea9",
     "later": true
   },
   "models/residual/group1-shard1of1.bin": {
@@ -129,8 +129,8 @@ self.FILES = {
     "later": true
   },
   "models/xception_tuned/detector.json": {
-    "bytes": 63966,
-    "sha256": "b0b052b3e8ec10eed02d0e98eec17bdd3beb2ca4c2236edb210b7f0b94a95bea"
+    "bytes": 63256,
+    "sha256": "2b4d2102600f43b6d1149f5da4659a5075c3820cbd4d347270c532ffaa4ad9f9"
   },
   "models/xception_tuned/group1-shard1of2.bin": {
     "bytes": 4194304,
@@ -145,8 +145,8 @@ self.FILES = {
     "sha256": "cbdbbf93cc01afac417ec0662c40ed308c94c2a6227e91dad5e35080e0fc739d"
   },
   "models.json": {
-    "bytes": 234,
-    "sha256": "fbd8b97026b2ddbbed9bd922ad61db71ac743b288a585deefae27b9b9e87d552"
+    "bytes": 237,
+    "sha256": "9c0becbc4e667b429abc51ccaae59970a6a4988bfed778bec8dfe11244cab1d2"
   },
   "offline.js": {
     "bytes": 2722,
