@@ -434,7 +434,7 @@ def test_a_calibration_that_fails_or_must_wait_changes_nothing(trained, dataset,
     command = ["calibrate", str(out), "--data", str(dataset)]
     with run.alone(out):
         assert train.main(command) == 2
-    assert f"Another command is writing to {out}; wait for it" in capsys.readouterr().err
+    assert f"Another command is using {out}; wait for it" in capsys.readouterr().err
     assert train.main(["calibrate", str(tmp_path / "none"), "--data", str(dataset)]) == 2
     assert "none: no such run folder" in capsys.readouterr().err and not (tmp_path / "none").exists()
 

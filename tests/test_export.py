@@ -140,6 +140,29 @@ def test_a_place_that_cant_be_written_is_named(tiny, tmp_path, capsys):
     assert capsys.readouterr().err == f"error: {tmp_path / 'file'}: File exists.\n"
 
 
+def test_what_another_command_writes_to_is_not_read_meanwhile(tiny, dataset, tmp_path, capsys):
+    """Else the weights could be of one calibration and the figures of another."""
+    import train.__main__ as train
+
+    out = ["--out", str(tmp_path / "out")]
+    commands = (
+        (export.main, ["convert", *out]),
+        (export.main, ["quantize", *out]),
+        (export.main, ["push", "--repo", "someone/tiny", "--dry-run"]),
+        (train.main, ["report", *out]),
+        (train.main, ["ensemble", *out, "--data", str(dataset)]),
+    )
+    with run.alone(tiny):
+        for main, (name, *options) in commands:
+            assert main([name, str(tiny), *options]) == 2
+            assert f"Another command is writing to {tiny}; wait for it" in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
+    with run.unchanged(tiny):  # Several may read.
+        assert export.main(["quantize", str(tiny), *out]) == 0
+        assert train.main(["calibrate", str(tiny), "--data", str(dataset)]) == 2
+    assert f"Another command is using {tiny}; wait for it" in capsys.readouterr().err
+
+
 def test_a_full_disk_is_one_line_and_leaves_nothing(tiny, tmp_path, capsys, monkeypatch):
     def full(*args, **kwargs):
         raise tf.errors.ResourceExhaustedError(None, None, "group1-shard1of1.bin; No space left on device")

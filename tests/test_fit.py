@@ -223,7 +223,7 @@ def test_two_at_once_do_not_measure_one_run(tiny, dataset, tmp_path, capsys):
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     with run.alone(tmp_path / "two"):
         assert __main__.main(command) == 2
-    assert f"Another command is writing to {tmp_path / 'two'}; wait for it" in capsys.readouterr().err
+    assert f"Another command is using {tmp_path / 'two'}; wait for it" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert __main__.main(command) == 0
 
@@ -231,7 +231,7 @@ def test_two_at_once_do_not_measure_one_run(tiny, dataset, tmp_path, capsys):
 def test_two_at_once_do_not_train_in_one_folder(dataset, tmp_path, capsys):
     with run.alone(tmp_path / "run"):
         assert __main__.main(["fit", "custom", "--data", str(dataset), "--out", str(tmp_path / "run")]) == 2
-        assert f"Another command is writing to {tmp_path / 'run'}" in capsys.readouterr().err
+        assert f"Another command is using {tmp_path / 'run'}" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 

@@ -196,5 +196,5 @@ def test_two_at_once_do_not_write_to_one_file(tiny, photos, tmp_path, capsys):
     with (tmp_path / "v.csv").open("ab") as other:
         run.claim(other.fileno(), tmp_path / "v.csv")
         assert judge(tiny, photos, "--csv", tmp_path / "v.csv") == 2
-    assert "Another command is writing to" in capsys.readouterr().err
+    assert "Another command is using" in capsys.readouterr().err
     assert (tmp_path / "v.csv").read_bytes() == content

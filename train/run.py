@@ -53,16 +53,22 @@ class RunError(ValueError):
     """A run folder that can't be used as asked; the message says what to do."""
 
 
-def claim(descriptor: int, path: Path) -> None:
+def claim(descriptor: int, path: Path, to_read: bool = False) -> None:
     """Hold an open file or folder for this command until it is closed, or the process ends.
+
+    Args:
+        descriptor: of the file or folder.
+        path: its name, for the message.
+        to_read: let others read it at the same time.
 
     Raises:
         RunError: another command holds it.
     """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if to_read else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise RunError(f"Another command is writing to {path}; wait for it, or name another.") from None
+        works = "writing to" if to_read else "using"
+        raise RunError(f"Another command is {works} {path}; wait for it, or name another.") from None
     except OSError:  # A file system without locks.
         pass
 
@@ -86,6 +92,21 @@ def alone(folder: Path) -> Iterator[None]:
         if missing:
             with contextlib.suppress(OSError):  # It is not empty.
                 folder.rmdir()
+
+
+@contextlib.contextmanager
+def unchanged(*folders: Path) -> Iterator[None]:
+    """Runs that no other command writes to meanwhile, so that their weights and figures belong together.
+
+    Raises:
+        RunError: another command is writing to one.
+    """
+    with contextlib.ExitStack() as held:
+        for folder in filter(Path.is_dir, folders):
+            descriptor = os.open(folder, os.O_RDONLY)
+            held.callback(os.close, descriptor)
+            claim(descriptor, folder, to_read=True)
+        yield
 
 
 @contextlib.contextmanager

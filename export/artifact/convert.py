@@ -38,16 +38,17 @@ def convert(args: argparse.Namespace) -> None:
     """Fill ``args.out`` with the model files and their detector.json; at the end, replace an earlier conversion there.
 
     Raises:
-        run.RunError: the run is unfinished, has no test figures or can't be converted; or ``args.out`` holds something
-            else than an earlier conversion.
+        run.RunError: the run is unfinished, has no test figures, can't be converted or is being written to; or
+            ``args.out`` holds something else than an earlier conversion.
         data.DataError, verify.VerifyError: as in `precision.choose`, for ``args.precision`` "auto".
     """
     out = Path(args.out).resolve()  # A link stays one.
     out.parent.mkdir(parents=True, exist_ok=True)
     recover(out)
     check_replaceable(out)
-    facts = detector.read_facts(args.run)
-    network = run.load_model(args.run)
+    with run.unchanged(args.run):
+        facts = detector.read_facts(args.run)
+        network = run.load_model(args.run)
     try:
         model = with_evidence(network)
     except EvidenceError as error:

@@ -85,7 +85,7 @@ def push(args: argparse.Namespace) -> None:
 
     Raises:
         HubError: the Hub did not take it; nothing was committed but what a line "pushed" names.
-        run.RunError: a run is unfinished or was not evaluated.
+        run.RunError: a run is unfinished, was not evaluated, or is being written to.
     """
     if args.create_pr and (args.revision or args.space):
         raise HubError("A pull request goes to the main branch and runs in no Space; use --create-pr alone.")
@@ -97,7 +97,8 @@ def push(args: argparse.Namespace) -> None:
         if not args.dry_run:
             api.whoami()  # Else a wrong token would be noticed only after the conversion.
         model, space = Path(scratch) / "model", Path(scratch) / "space"
-        stage(args.run, model, args.repo, args.revision or constants.DEFAULT_REVISION)
+        with run.unchanged(*args.run):
+            stage(args.run, model, args.repo, args.revision or constants.DEFAULT_REVISION)
         show(args.repo, model)
         if args.space:
             stage_space(space, args.repo)

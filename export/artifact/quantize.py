@@ -31,9 +31,10 @@ def quantize(args: argparse.Namespace) -> None:
     """Write the rounded network, the configuration and the history to ``args.out``.
 
     Raises:
-        run.RunError: ``args.run`` holds no finished network, or one joined from others, or ``args.out`` exists.
+        run.RunError: ``args.run`` holds no finished network, or one joined from others, or is being written to; or
+            ``args.out`` exists.
     """
-    with run.filled(args.out) as folder:
+    with run.filled(args.out) as folder, run.unchanged(args.run):
         network = run.load_model(args.run)
         if models.is_joined(network):
             raise run.RunError(f"{args.run} joins networks or mirror images; quantize its members and join those.")

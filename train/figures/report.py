@@ -32,10 +32,20 @@ def report(args: argparse.Namespace) -> None:
     """Write the page about ``args.run`` to ``args.out``.
 
     Raises:
-        run.RunError: a run was not evaluated, or is not trained and nothing tells which one it is to become; or two
-            have one name.
+        run.RunError: a run was not evaluated, or is not trained and nothing tells which one it is to become, or is
+            being written to; or two have one name.
     """
     compare.check_names([folder.name for folder in args.run])
+    with run.unchanged(*args.run):
+        sections = sections_of(args)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    with run.replaced(args.out) as partial:
+        partial.write_text(html.page("How well the detectors tell", sections))
+    print(args.out)
+
+
+def sections_of(args: argparse.Namespace) -> dict[str, list[Markup]]:
+    """What the page has on it, under its headings."""
     trained, untrained = compare.sort_out(args.run)
     runs = {folder: run.read_figures(folder) for folder in trained}
     sections = {"Figures on the test images": [html.table(summary(runs, untrained)), html.text(legend(runs))]}
@@ -54,10 +64,7 @@ def report(args: argparse.Namespace) -> None:
         ]
     for folder, figures in runs.items():
         sections[folder.name] = one_run(folder, figures)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    with run.replaced(args.out) as partial:
-        partial.write_text(html.page("How well the detectors tell", sections))
-    print(args.out)
+    return sections
 
 
 def interval(at: dict) -> str:

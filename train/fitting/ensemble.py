@@ -32,9 +32,9 @@ def ensemble(args: argparse.Namespace) -> list[data.Photo]:
 
     Raises:
         data.DataError: the dataset can't be used.
-        run.RunError: a member holds no finished network, or ``args.out`` exists.
+        run.RunError: a member holds no finished network or is being written to, or ``args.out`` exists.
     """
-    with run.filled(args.out) as folder:
+    with run.filled(args.out) as folder, run.unchanged(*args.run):
         members = [run.load_model(member) for member in args.run]
         if args.mirror:
             members = [models.mirrored(member) for member in members]
