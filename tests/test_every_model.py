@@ -470,15 +470,6 @@ def test_a_calibration_that_fails_or_must_wait_changes_nothing(trained, dataset,
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
-def test_calibrate_refuses_rounded_weights(trained, dataset, tmp_path, capsys):
-    out = tmp_path / "run"
-    shutil.copytree(trained, out)
-    run.write_json(out / "config.json", run.read_json(out, "config.json") | {"weights": "rounded to uint8"})
-    assert command("calibrate", out, "--data", dataset) == 2
-    said = capsys.readouterr().err
-    assert f"error: {out} is rounded to uint8; calibrate the run that it was made from." in said
-
-
 def test_a_mirrored_network_answers_a_photo_and_its_mirror_image_alike(trained, dataset, tmp_path):
     out = tmp_path / "mirrored"
     assert command("ensemble", trained, "--data", dataset, "--out", out, "--mirror") == 0

@@ -140,6 +140,23 @@ def test_a_place_that_cant_be_written_is_named(tiny, tmp_path, capsys):
     assert capsys.readouterr().err == f"error: {tmp_path / 'file'}: File exists.\n"
 
 
+def test_calibrating_a_rounded_network_leaves_its_rounded_weights(trained, dataset, tmp_path):
+    import train.__main__ as train
+
+    out = tmp_path / "uint8"
+    assert export.main(["quantize", str(trained), "--out", str(out)]) == 0
+    before = {variable.path: np.asarray(variable) for variable in run.load_model(out).weights}
+    assert train.main(["calibrate", str(out), "--data", str(dataset)]) == 0
+    after = {variable.path: np.asarray(variable) for variable in run.load_model(out).weights}
+    changed = {path for path in before if not np.array_equal(before[path], after[path])}
+    assert changed == {f"{models.P_REAL}/kernel", f"{models.P_REAL}/bias"}
+    assert run.read_config(out)["weights"] == quantize.ROUNDED
+    pixels = np.asarray(draw(90, 70), "float32")[None]
+    logits = [logit(float(run.load_model(folder)(pixels)[0, 0])) for folder in (trained, out)]
+    (t, o), (own_t, own_o) = (run.calibration(run.read_config(folder)).values() for folder in (trained, out))
+    assert (logits[0] - o) * t == pytest.approx((logits[1] - own_o) * own_t, abs=0.2)  # Alike but for rounding.
+
+
 def test_what_another_command_writes_to_is_not_read_meanwhile(tiny, dataset, tmp_path, capsys):
     """Else the weights could be of one calibration and the figures of another."""
     import train.__main__ as train

@@ -4,7 +4,8 @@
 
 `fit` calibrates on validation images that it degrades by itself. This judges them, and those of other sources, as
 people's photos are judged and in the conditions that `evaluate` chooses the threshold on, each source alike; then 0.9
-means that nine of ten such pictures are real, and the threshold lies near 0.5. It comes before `export quantize`.
+means that nine of ten such pictures are real, and the threshold lies near 0.5. It comes after `quantize`: rounding
+moves all answers a little to one side, and the last layer, which this changes, is not rounded.
 """
 
 import argparse
@@ -26,8 +27,7 @@ def calibrate(args: argparse.Namespace) -> None:
 
     Raises:
         data.DataError: the dataset or another source can't be used.
-        run.RunError: the run holds no finished network, its weights are rounded, or its answers tell nothing; or
-            another command writes to it.
+        run.RunError: the run holds no finished network, or its answers tell nothing; or another command uses it.
     """
     run.network_file(args.run)
     with run.alone(args.run):
@@ -38,8 +38,6 @@ def calibrated(args: argparse.Namespace) -> str:
     """What `calibrate` does in a run that no other command writes to; returns the line about it."""
     model = run.load_model(args.run)
     config = run.read_config(args.run)
-    if "weights" in config:
-        raise run.RunError(f"{args.run} is {config['weights']}; calibrate the run that it was made from.")
     photos = data.load_checked(
         args.data, ("valid",), allow_duplicates=args.allow_duplicates, optional=("test",), split_seed=args.split_seed
     )
