@@ -179,28 +179,6 @@ def test_a_pupil_learns_its_teachers_answers_on_crops(teacher, backbone_weights,
     np.testing.assert_allclose(whole, body, atol=1e-5)
 
 
-def test_a_training_ends_on_the_way_back_to_its_start(backbone_weights, dataset, tmp_path, capsys):
-    keras.utils.set_random_seed(0)
-    begun = models.residual(str(backbone_weights))
-    (tmp_path / "begun").mkdir()
-    run.save_model(begun, tmp_path / "begun/model.keras")
-    run.write_json(tmp_path / "begun/config.json", {"model": "residual"})
-    options = ("--data", dataset, "--epochs", 1, "--batch-size", 12, "--crop", 96, "--schedule", "cosine")
-    options += ("--learning-rate", 1e-2, "--start", tmp_path / "begun", "--keep-start", 0.25)
-    assert command("fit", "residual", *options, "--out", tmp_path / "out") == 0
-    learnt = run.load_network(tmp_path / "out/checkpoints/best.keras").get_weights()
-    *kept, kernel, bias = models.part(run.load_model(tmp_path / "out"), models.BODY).get_weights()
-    *before, first_kernel, first_bias = models.part(begun, models.BODY).get_weights()
-    assert max(np.ptp(new - old) for new, old in zip(learnt, before)) > 1e-3
-    for new, old, own in zip(learnt, before, kept):
-        np.testing.assert_allclose(own, 0.25 * old + 0.75 * new, rtol=1e-5, atol=1e-7)
-    temperature = run.read_config(tmp_path / "out")["temperature"]  # Of the last layer alone, after that.
-    np.testing.assert_allclose(kernel * temperature, 0.25 * first_kernel + 0.75 * learnt[-2], rtol=1e-4, atol=1e-6)
-
-    assert command("fit", "xception_tuned", *options, "--out", tmp_path / "other") == 2
-    assert f"{tmp_path / 'begun'} is residual." in capsys.readouterr().err
-
-
 @pytest.fixture
 def batches_of(dataset, backbone_weights, tmp_path, monkeypatch):
     """batches_of(teacher, ...) -> those of the first epoch that its pupil would be trained on."""
@@ -247,7 +225,6 @@ def test_a_teacher_of_whole_photos_answers_each_once(teacher, batches_of, datase
         (("residual", "--filters", 3, 5), "residual has no filters to choose; only custom does."),
         (("custom", "--start", "runs/r"), "--start is for residual and xception_tuned, which have layers in common."),
         (("residual", "--crop", 300), "--crop 300 is larger than the photos, which residual takes at 256 pixels."),
-        (("residual", "--keep-start", "0.5"), "--keep-start belongs to --start; pass that too."),
         (("xception_tuned", "--crop", 4), "--crop 4 is too small for xception_tuned's layers"),
         (("custom", "--schedule", "cosine", "--epochs", 2, "--warmup", 2), "--warmup 2 leaves none of 2 epochs"),
         (("custom", "--schedule", "cosine", "--patience", 2), "A cosine's last epoch is its best"),

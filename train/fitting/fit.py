@@ -41,7 +41,7 @@ def fit(args: argparse.Namespace) -> list[data.Photo] | None:
     distillation: A good teacher is patient and consistent", 2022, arXiv:2106.05237); else of each training photo.
 
     With ``args.start``, it starts from those of that run's layers that it has too (as DistilBERT does; Sanh et al.,
-    2019, arXiv:1910.01108). With ``args.keep_start`` too, it ends on the way between both (`models.take_back`).
+    2019, arXiv:1910.01108).
 
     Returns:
         The photos of validation and, if there is one, of the test split, for `evaluate.measure`; None from all but the
@@ -103,8 +103,6 @@ def fitted(args: argparse.Namespace, options: Options, share: feed.Share) -> lis
     if share.index:
         return None
 
-    if parent and options.keep_start:
-        models.take_back(model, parent, options.keep_start)
     temperature, offset = calibrate(model, validation, read, options)
     run.replace_network(args.out, model, config | {"temperature": temperature, "offset": offset})
     return [photo for photo in photos if photo.split != "train"]
@@ -118,8 +116,6 @@ def network(args: argparse.Namespace, options: Options) -> tuple[keras.Model, ke
     """
     parent = run.load_model(args.start) if args.start else None
     if parent:
-        if options.keep_start and parent.name != args.model:
-            raise run.RunError(f"--keep-start is for more of the same training, and {args.start} is {parent.name}.")
         model = models.build(args.model, None)
         models.inherit(model, parent)
     else:

@@ -80,13 +80,6 @@ class Options:
         type=arguments.share,
         metavar="SHARE",
     )
-    keep_start: float = option(
-        0.0,
-        "with --start, how far to take each weight back to where it started from, at the end "
-        "(default: 0, keep what was learnt)",
-        type=arguments.part,
-        metavar="SHARE",
-    )
     patience: int = option(
         5, "with --schedule constant, stop after this many epochs without a lower validation loss", type=arguments.count
     )
@@ -194,8 +187,6 @@ def check_options(args: argparse.Namespace, options: Options) -> None:
         raise run.RunError(f"--start is for {' and '.join(models.TEXTURE_NETWORKS)}, which have layers in common.")
     if args.start and args.backbone_weights:
         raise run.RunError("--start and --backbone-weights are two starts; leave out one.")
-    if options.keep_start and not args.start:
-        raise run.RunError("--keep-start belongs to --start; pass that too.")
     if options.unfreeze and not frozen:
         raise run.RunError(f"{args.model} has no frozen backbone; --unfreeze is for {', '.join(models.BACKBONES)}.")
     if frozen and not options.unfreeze and (options.zoom or options.degrade):

@@ -179,21 +179,6 @@ def inherit(model: keras.Model, other: keras.Model) -> None:
         layer.set_weights(of_other[key(layer)])
 
 
-def take_back(model: keras.Model, start: keras.Model, share: float) -> None:
-    """Set each weight between the one that a training ended with and the one that it started from.
-
-    Both do well, and so do the networks on the line between them, which know what either saw (Wortsman et al., "Robust
-    fine-tuning of zero-shot models", 2022, arXiv:2109.01903).
-
-    Args:
-        model: trained, changed in place.
-        start: of the same layers.
-        share: 0..1, of the start in each weight.
-    """
-    pairs = zip(start.get_weights(), model.get_weights())
-    model.set_weights([share * before + (1 - share) * after for before, after in pairs])
-
-
 def _of_any_crop(crop: keras.KerasTensor, maps: keras.KerasTensor, dropout: float, name: str) -> keras.Model:
     """A network that judges the whole photo at NATIVE_SIZE, and whose BODY can be trained on crops of any size.
 
