@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 import train.__main__ as train
 from train import plots, run
-from train.figures import compare, conditions, metrics, robustness
+from train.figures import compare, conditions, robustness
 from train.fitting import epochs, fit, start
 from train.networks import features, inference, models
 from train.photos import data, feed, leaks
@@ -535,25 +535,6 @@ def test_runs_are_compared_and_other_sources_measured(trained, xception, dataset
     figures = run.read_json(trained, "metrics.json")
     assert figures["extra"]["reals"]["images"] == {"real": 4} and "all" not in figures["extra"]["reals"]
     assert figures["extra"]["both"]["all"]["roc_auc"] == pytest.approx(figures["splits"]["valid"]["roc_auc"])
-
-
-def test_each_source_counts_alike_for_the_threshold(trained, dataset, tmp_path):
-    """Two more sources, whose folders bear the same name, of 2 and 5 images a class."""
-    copied = shutil.copytree(trained, tmp_path / "custom", ignore=shutil.ignore_patterns("checkpoints"))
-    more = [
-        write_dataset(tmp_path / name, {"valid": count}, first_seed=500 + count) / "valid"
-        for name, count in (("one", 2), ("other", 5))
-    ]
-    assert command("evaluate", copied, "--as-is", "--data", dataset, "--valid", more[0], "--valid", more[1]) == 0
-    figures = run.read_json(copied, "metrics.json")
-    assert (
-        figures["threshold_from"] == "equal error rate on 22 validation images of 3 sources, each of which counts alike"
-    )
-    sets = [data.load_checked(dataset, ("valid",)), *map(data.check_source, more)]
-    labels = np.concatenate([data.labels_of(photos)[:, 0].astype(int) for photos in sets])
-    p_real = np.concatenate([inference.p_real(run.load_model(copied), photos) for photos in sets])
-    weights = metrics.alike(labels, np.repeat(["a", "b", "c"], [len(photos) for photos in sets]))
-    assert figures["threshold"] == pytest.approx(metrics.equal_error(labels, p_real, weights)[1], abs=1e-6)
 
 
 def test_figures_of_another_threshold_go_with_their_scores(trained, dataset, tmp_path, capsys):

@@ -35,31 +35,6 @@ def test_the_equal_error_rate_and_its_threshold():
     assert metrics.equal_error(LABELS, P_REAL) == (0.25, 0.5)
 
 
-def test_a_small_source_counts_as_much_as_a_large_one():
-    """Of the large source's fakes none reaches 0.3; the small one's only fake has 0.6."""
-    labels = np.array([0] * 9 + [0] + [1] * 10)
-    sources = np.array(["large"] * 9 + ["small"] + ["large"] * 10)
-    p_real = np.concatenate([np.linspace(0.1, 0.3, 9), [0.6], [0.5], [0.55] * 4, [0.8] * 5])
-    weights = metrics.alike(labels, sources)
-    np.testing.assert_allclose(weights, [5 / 9] * 9 + [5.0] + [1.0] * 10)
-    # One fake of ten and one real photo of ten are wrong at 0.525; half of all sources' fakes and half of the photos
-    # just below 0.6.
-    assert metrics.equal_error(labels, p_real) == (pytest.approx(0.1), pytest.approx(0.525))
-    assert metrics.equal_error(labels, p_real, weights) == (pytest.approx(0.5), pytest.approx(0.575))
-
-
-def test_calibration_counts_images_by_their_weights():
-    """A weight of 2 is the same as the image twice."""
-    random = np.random.default_rng(0)
-    labels = np.repeat([0, 1], 2000)
-    p_real = 1 / (1 + np.exp(-random.normal(4 * labels - 1, 2)))
-    twice = np.concatenate([np.arange(1000), np.arange(4000)])
-    weights = np.where(np.arange(4000) < 1000, 2, 1) / 1.25
-    found = calibration.fit_platt(labels, p_real, weights)
-    assert found == pytest.approx(calibration.fit_platt(labels[twice], p_real[twice]), abs=0.01)
-    assert found[1] < calibration.fit_platt(labels, p_real)[1] - 0.1
-
-
 def test_of_thresholds_that_are_as_good_the_nearest_to_a_half_is_taken():
     """Half-way from the one score to 0 or to 1, either of which is wrong on one class."""
     assert metrics.equal_error(np.array([0, 1]), np.array([0.3, 0.3])) == (0.5, 0.65)

@@ -3,9 +3,9 @@
     python -m train calibrate runs/residual --data DIR --valid DIR
 
 `fit` calibrates on validation images that it degrades by itself. This judges them, and those of other sources, as
-people's photos are judged and in the conditions that `evaluate` chooses the threshold on, each source alike; then 0.9
-means that nine of ten such pictures are real, and the threshold lies near 0.5. It comes after `quantize`: rounding
-moves all answers a little to one side, and the last layer, which this changes, is not rounded.
+people's photos are judged and in the conditions that `evaluate` chooses the threshold on; then 0.9 means that nine of
+ten such pictures are real, and the threshold lies near 0.5. It comes after `quantize`: rounding moves all answers a
+little to one side, and the last layer, which this changes, is not rounded.
 """
 
 import argparse
@@ -46,10 +46,9 @@ def calibrated(args: argparse.Namespace) -> str:
     leaks.check(args.run, choice, args.allow_duplicates)
     views = [*((photo, as_it_is) for photo in choice), *scoring.in_conditions(choice)]
     labels = data.labels_of([photo for photo, _ in views])[:, 0].astype(int)
-    weights = metrics.alike(labels, data.sources_of([photo for photo, _ in views]))
     before = np.array([one.p_real for one in evaluate.through_chain(model, views)])
     try:
-        temperature, offset = fit_platt(labels, before, weights)
+        temperature, offset = fit_platt(labels, before)
     except ValueError as error:
         raise run.RunError(f"{args.run} can't be calibrated: {error}.") from None
 
@@ -62,7 +61,7 @@ def calibrated(args: argparse.Namespace) -> str:
     run.replace_network(args.run, model, config | combined)
     after = metrics.rescale(before, 1 / temperature, offset)
     errors = [metrics.calibration(labels, p_real)["ece"] for p_real in (before, after)]
-    _, threshold = metrics.equal_error(labels, after, weights)
+    _, threshold = metrics.equal_error(labels, after)
     return (
         f"{len(views)} views of {len(choice)} images: temperature {combined['temperature']:.3f}, "
         f"offset {combined['offset']:.3f}; calibration error {errors[0]:.3f} -> {errors[1]:.3f}, "

@@ -93,9 +93,8 @@ def measure(
 ) -> dict:
     """Score the splits ("valid" among them), choose threshold and "unsure" band on validation, write and print.
 
-    Through the chain (not ``as_is``), the choice is made on the views of `scoring.in_conditions` too, and each source
-    counts alike for the threshold: one threshold is to serve pictures of every kind. Counted by its images, the largest
-    source would decide, and the fakes of generators that few images are at hand of would pass as real.
+    Through the chain (not ``as_is``), the choice is made on the views of `scoring.in_conditions` too: one threshold is
+    to serve pictures of every kind.
 
     What was measured before stays if the threshold came from the same validation images, and goes if not.
 
@@ -119,22 +118,18 @@ def measure(
 
     choice = [*of_splits["valid"], *more_validation]
     changed = [] if as_is else scoring.in_conditions(choice)
-    views = [*choice, *(photo for photo, _ in changed)]
-    of_views = data.labels_of(views)[:, 0].astype(int)
+    of_views = data.labels_of([*choice, *(photo for photo, _ in changed)])[:, 0].astype(int)
     p_real = scores["valid"]
     if more_validation:
         p_real = np.append(p_real, judged(model, list(more_validation), as_is)[0])
     if changed:
         p_real = np.append(p_real, [one.p_real for one in through_chain(model, changed)])
-    sources = data.sources_of(views)
-    _, threshold = metrics.equal_error(of_views, p_real, metrics.alike(of_views, sources))
+    _, threshold = metrics.equal_error(of_views, p_real)
     low, high = metrics.unsure_band(of_views, p_real, threshold)
     points = metrics.choose_points(of_views, p_real)
     platt = run.calibration(run.read_json(out, run.CONFIG))
-    count = len(np.unique(sources))
-    chosen_on = f"{data.fingerprint(choice)['sha256']} of {count} sources" + (" as is" if as_is else "")
-    seen_as = f" of {count} sources, each of which counts alike" if count > 1 else ""
-    seen_as += "" if as_is else f", each as it is and in {len(changed) // len(choice)} conditions"
+    chosen_on = data.fingerprint(choice)["sha256"] + (" as is" if as_is else "")
+    seen_as = "" if as_is else f", each as it is and in {len(changed) // len(choice)} conditions"
     figures = kept_figures(out, chosen_on) | {
         "threshold": threshold,
         "threshold_from": f"equal error rate on {len(choice)} validation images{seen_as}",

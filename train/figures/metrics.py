@@ -25,31 +25,12 @@ RESAMPLES = 2000  # Of the images, for an interval of a difference.
 FALSE_ACCUSATIONS = (0.01, 0.05)  # Shares of real photos called fake, at which the fakes found are counted.
 
 
-def alike(labels: np.ndarray, sources: np.ndarray) -> np.ndarray:
-    """Weights with which both classes count as much, and within each class every source, however many photos it has.
-
-    Args:
-        labels: int (n,), 0 fake and 1 real.
-        sources: str (n,), the source that each photo is from.
-
-    Returns:
-        float (n,), with a mean of 1.
-    """
-    weights = np.empty(len(labels))
-    for label in np.unique(labels):
-        of_class = labels == label
-        names, of_photo, counts = np.unique(sources[of_class], return_inverse=True, return_counts=True)
-        weights[of_class] = 1 / len(names) / counts[of_photo]
-    return weights / weights.mean()
-
-
-def equal_error(labels: np.ndarray, p_real: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, float]:
+def equal_error(labels: np.ndarray, p_real: np.ndarray) -> tuple[float, float]:
     """Equal error rate, and the threshold where it is reached.
 
     Args:
         labels: int (n,), 0 fake and 1 real, both present.
         p_real: float (n,), 0..1.
-        weights: float (n,), how much each photo counts within its class; None for all alike.
 
     Returns:
         (rate 0..1, threshold 0..1): of the thresholds half-way between neighbouring scores, the one where
@@ -58,21 +39,12 @@ def equal_error(labels: np.ndarray, p_real: np.ndarray, weights: np.ndarray | No
     """
     scores = np.unique(np.concatenate([[0.0], p_real, [1.0]]))
     thresholds = (scores[1:] + scores[:-1]) / 2
-    weights = np.ones(len(labels)) if weights is None else weights
-    fake_below, real_below = (
-        _share_below(thresholds, p_real[labels == label], weights[labels == label]) for label in (FAKE, REAL)
-    )
-    fake_called_real, real_called_fake = 1 - fake_below, real_below
+    fakes, reals = np.sort(p_real[labels == FAKE]), np.sort(p_real[labels == REAL])
+    fake_called_real = 1 - np.searchsorted(fakes, thresholds) / len(fakes)
+    real_called_fake = np.searchsorted(reals, thresholds) / len(reals)
     gap = np.abs(fake_called_real - real_called_fake)
     best = np.lexsort([np.abs(thresholds - DEFAULT_THRESHOLD), gap])[0]
     return float((fake_called_real[best] + real_called_fake[best]) / 2), float(thresholds[best])
-
-
-def _share_below(thresholds: np.ndarray, p_real: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Share (0..1) of the weights of the scores below each threshold."""
-    order = np.argsort(p_real)
-    summed = np.concatenate([[0.0], np.cumsum(weights[order])])
-    return summed[np.searchsorted(p_real[order], thresholds)] / summed[-1]
 
 
 def interval_95(right: int, total: int) -> list[float]:

@@ -12,7 +12,7 @@ TEMPERATURES = (0.05, 20.0)  # Lowest and highest that are looked at.
 FEW = 40  # Images; fewer may be misjudged with certainty by chance, after a training that went well.
 
 
-def fit_platt(labels: np.ndarray, p_real: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, float]:
+def fit_platt(labels: np.ndarray, p_real: np.ndarray) -> tuple[float, float]:
     """The temperature, within TEMPERATURES, and the offset with which ``logit / temperature + offset`` has the least
     log loss (Platt, 1999; a temperature alone is that of Guo et al., 2017, arXiv:1706.04599).
 
@@ -22,7 +22,6 @@ def fit_platt(labels: np.ndarray, p_real: np.ndarray, weights: np.ndarray | None
     Args:
         labels: int (n,), 0 fake and 1 real.
         p_real: float (n,), 0..1.
-        weights: float (n,) with a mean of 1, how much each image counts; None for all alike.
 
     Raises:
         ValueError: the answers tell nothing, so that nothing makes them probabilities: not numbers, all alike, or
@@ -36,13 +35,12 @@ def fit_platt(labels: np.ndarray, p_real: np.ndarray, weights: np.ndarray | None
     fakes = len(labels) - reals
     targets = np.where(labels == REAL, (reals + 1) / (reals + 2), 1 / (fakes + 2))
     logits = logit(np.clip(p_real, 1e-7, 1 - 1e-7))
-    weights = np.ones(len(labels)) if weights is None else weights
 
     def loss(log_t: float, offset: float) -> tuple[float, list[float]]:
         """And its gradient."""
         cooled = logits / np.exp(log_t)
-        wrong = weights * (expit(cooled + offset) - targets)
-        total = weights * (np.logaddexp(0, cooled + offset) - targets * (cooled + offset))
+        wrong = expit(cooled + offset) - targets
+        total = np.logaddexp(0, cooled + offset) - targets * (cooled + offset)
         return float(total.mean()), [float(-(wrong * cooled).mean()), float(wrong.mean())]
 
     bounds = [tuple(np.log(TEMPERATURES)), (None, None)]

@@ -46,7 +46,7 @@ class Photo:
     look: bytes = b""  # From `lookalikes.look`.
     error: str = ""
     weight: float = 1.0  # How often an epoch of training shows it, on average.
-    source: str = ""  # Name or folder of the dataset or other source that it is from.
+    source: str = ""  # Name of the dataset or other source that it is from.
 
 
 def list_photos(folder: Path, split: str) -> list[Photo]:
@@ -393,7 +393,7 @@ def check_source(folder: Path) -> list[Photo]:
             print(f"left out of {folder}: {listed(left_out)}", file=sys.stderr)
         label = CLASS_NAMES.index("fake" if folder.resolve().name.lower() == "fake" else "real")
         photos = [Photo(str(path), "", label) for path in paths]
-    photos = readable_ones(scan([dataclasses.replace(photo, source=str(folder.resolve())) for photo in photos]))
+    photos = readable_ones(scan(photos))
     if not photos:
         raise DataError(f"{folder}: no readable image in it.")
     return photos
@@ -402,8 +402,3 @@ def check_source(folder: Path) -> list[Photo]:
 def labels_of(photos: list[Photo]) -> np.ndarray:
     """float32 (photos, 1): 0 fake, 1 real."""
     return np.array([[photo.label] for photo in photos], "float32")
-
-
-def sources_of(photos: list[Photo]) -> np.ndarray:
-    """str (photos,): the source that each is from."""
-    return np.array([photo.source for photo in photos])
