@@ -47,26 +47,25 @@ def models_folder() -> Path:
 def find_models(folder: Path) -> "dict[str, Detector | None]":
     """{name: detector} of the models in ``folder`` itself or in its subfolders; last those without weights: None.
 
-    The first is the one most often right on the test images, and so on. A Hub repository holds each model for the
-    browser too, in a folder ``tfjs``, which is no model of its own.
+    The model of ``folder`` itself comes first, then the others by their size: the smallest answers soonest. A Hub
+    repository holds each model for the browser too, in a folder ``tfjs``, which is no model of its own.
 
     Raises:
         ModelError: there is no detector.json, or a damaged one, or two models have one name, or a model is damaged.
     """
     described = [*folder.glob(DETECTOR), *folder.glob(f"*/{DETECTOR}")]
-    found = [read_model(path.parent) for path in described if path.parent.name != "tfjs"]
+    found = {path.parent: read_model(path.parent) for path in described if path.parent.name != "tfjs"}
     if not found:
         raise ModelError(f"{folder} holds no {DETECTOR}; {AGAIN.format(folder)}")
-    names = [name for name, _ in found]
+    names = [name for name, _ in found.values()]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ModelError(f"Two models in {folder} are called {min(twice)}; keep one of them.")
 
-    def rank(model: tuple[str, Detector | None]) -> tuple[bool, float, str]:
-        name, detector = model
-        test = detector and detector.info["metrics"].get("test")
-        return not detector, -test["at_threshold"]["accuracy"] if test else 0, name
+    def rank(place: Path) -> tuple[bool, bool, int, str]:
+        name, detector = found[place]
+        return not detector, place != folder, detector.info["parameters"] if detector else 0, name
 
-    return dict(sorted(found, key=rank))
+    return dict(found[place] for place in sorted(found, key=rank))
 
 
 def read_model(folder: Path) -> "tuple[str, Detector | None]":

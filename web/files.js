@@ -1,5 +1,5 @@
 // Written by `python -m export vendor`; see export/artifact/listing.py.
-self.VERSION = '7a08b4b5b828';
+self.VERSION = '7e1bb602beb0';
 self.FILES = {
   "app.js": {
     "bytes": 12141,
@@ -114,39 +114,40 @@ self.FILES = {
     "sha256": "542758ca5f599cc7935d540c5c3308f977e291bf4b63e893c55a563ffb516814"
   },
   "models/residual/detector.json": {
-    "bytes": 64941,
-    "sha256": "787984325fa5ffe06bfc2c31de6da96642fe9079f3d54251e608f840aa272ea9",
-    "later": true
+    "bytes": 65176,
+    "sha256": "b3bac94f9a954ec15fe99eff30585f1fa9335e66aa39b795caa9cedcd8417c22"
   },
   "models/residual/group1-shard1of1.bin": {
     "bytes": 1041692,
-    "sha256": "05c4a3588565032e19620c4aef225ca5a688b4ea6277309a98678fbcbae72490",
-    "later": true
+    "sha256": "05c4a3588565032e19620c4aef225ca5a688b4ea6277309a98678fbcbae72490"
   },
   "models/residual/model.json": {
     "bytes": 50456,
-    "sha256": "89c5a559a9615024b0e601a7fe7dfa81403863733acc5f4ee756256ad7052971",
-    "later": true
+    "sha256": "89c5a559a9615024b0e601a7fe7dfa81403863733acc5f4ee756256ad7052971"
   },
   "models/xception_tuned/detector.json": {
     "bytes": 63256,
-    "sha256": "2b4d2102600f43b6d1149f5da4659a5075c3820cbd4d347270c532ffaa4ad9f9"
+    "sha256": "2b4d2102600f43b6d1149f5da4659a5075c3820cbd4d347270c532ffaa4ad9f9",
+    "later": true
   },
   "models/xception_tuned/group1-shard1of2.bin": {
     "bytes": 4194304,
-    "sha256": "aa5bc8dd144ee32a98de67260261e00f413460ea96fe446b7ef26ee482debf31"
+    "sha256": "aa5bc8dd144ee32a98de67260261e00f413460ea96fe446b7ef26ee482debf31",
+    "later": true
   },
   "models/xception_tuned/group1-shard2of2.bin": {
     "bytes": 2115196,
-    "sha256": "f42909f603498bb3f0f5fbf3aec2e7ad19c9dfe4b151563aa81f1bb5356b3ae7"
+    "sha256": "f42909f603498bb3f0f5fbf3aec2e7ad19c9dfe4b151563aa81f1bb5356b3ae7",
+    "later": true
   },
   "models/xception_tuned/model.json": {
     "bytes": 85786,
-    "sha256": "cbdbbf93cc01afac417ec0662c40ed308c94c2a6227e91dad5e35080e0fc739d"
+    "sha256": "cbdbbf93cc01afac417ec0662c40ed308c94c2a6227e91dad5e35080e0fc739d",
+    "later": true
   },
   "models.json": {
     "bytes": 237,
-    "sha256": "9c0becbc4e667b429abc51ccaae59970a6a4988bfed778bec8dfe11244cab1d2"
+    "sha256": "00bdccaa365dd17be10d81f0b28d93b0fbf7df1461c6a7e2f3d6bc0d9121492a"
   },
   "offline.js": {
     "bytes": 2722,
