@@ -114,6 +114,7 @@ def folder(network, tmp_path_factory) -> Path:
         folder / "models/evidence",
         "evidence",
         keras.Model(pixels, [p_real, evidence]),
+        parameters=20_000_000,  # So that it is not the first choice, which is the smallest.
         temperature=1.5,
         unsure={"low": 0.4, "high": 0.6, "coverage": 0.8, "accuracy": 0.95},
         robustness={
@@ -815,7 +816,7 @@ def test_a_missing_or_damaged_model_is_said_so(damage, sentence, tmp_path):
     path.mkdir(parents=True)
     (path / "model.tflite").write_bytes(b"weights")
     files = {"model.tflite": hashlib.sha256(b"weights").hexdigest()}
-    (path / "detector.json").write_text(json.dumps({"name": "model", "metrics": {}, "files": files}))
+    (path / "detector.json").write_text(json.dumps({"name": "model", "parameters": 1, "files": files}))
     detector.find_models(tmp_path / "models")
     damage(path)
     with pytest.raises(detector.ModelError, match=re.escape(sentence)):
