@@ -1204,7 +1204,7 @@ def test_the_page_is_small(site, context):
     rest_packed = sum(len(gzip.compress(content)) for path, content in raw.items() if not path.startswith(f"{MODEL}/"))
     everything = sum(map(len, raw.values()))
     print(f"{everything=:,} bytes raw; {before_the_model=:,} raw; all but the model gzipped {rest_packed:,}")
-    assert everything <= 13_000_000
+    assert everything <= 5_000_000
     assert before_the_model <= 1_000_000
     assert rest_packed <= 1_150_000
 
