@@ -770,11 +770,11 @@ def test_a_batch_is_counted_by_faces_and_files():
 def test_the_smallest_model_comes_first_and_those_without_weights_last(tmp_path):
     def put(folder: Path, name: str, parameters: int | None) -> None:
         folder.mkdir(exist_ok=True)
-        files = {"model.tflite": hashlib.sha256(b"").hexdigest()} if parameters else {}
-        info = {"name": name, "metrics": {}, "files": files} | ({"parameters": parameters} if parameters else {})
+        info = {"name": name}
+        if parameters:
+            (folder / "model.tflite").touch()
+            info |= {"parameters": parameters, "files": {"model.tflite": hashlib.sha256(b"").hexdigest()}}
         (folder / "detector.json").write_text(json.dumps(info))
-        for file in files:
-            (folder / file).touch()
 
     for name, parameters in (("a", 600), ("b", 90), ("c", None), ("d", 5000)):
         put(tmp_path / name, name, parameters)
@@ -786,6 +786,11 @@ def test_the_smallest_model_comes_first_and_those_without_weights_last(tmp_path)
     shutil.copytree(tmp_path / "a", tmp_path / "f")
     with pytest.raises(ValueError, match="Two models in .* are called a; keep one of them"):
         detector.find_models(tmp_path)
+
+
+def test_the_space_starts_with_the_model_that_the_page_starts_with():
+    [first, *_] = detector.find_models(ROOT / "space/models")
+    assert first == json.loads((SPACE_MODEL / "detector.json").read_text())["name"]
 
 
 def test_each_detector_json_is_read_once(folder, monkeypatch):

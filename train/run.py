@@ -83,12 +83,10 @@ def alone(folder: Path) -> Iterator[None]:
     """
     missing = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        claim(descriptor, folder)
-        yield
+        with _held(folder):
+            yield
     finally:
-        os.close(descriptor)
         if missing:
             with contextlib.suppress(OSError):  # It is not empty.
                 folder.rmdir()
@@ -103,10 +101,19 @@ def unchanged(*folders: Path) -> Iterator[None]:
     """
     with contextlib.ExitStack() as held:
         for folder in filter(Path.is_dir, folders):
-            descriptor = os.open(folder, os.O_RDONLY)
-            held.callback(os.close, descriptor)
-            claim(descriptor, folder, to_read=True)
+            held.enter_context(_held(folder, to_read=True))
         yield
+
+
+@contextlib.contextmanager
+def _held(folder: Path, to_read: bool = False) -> Iterator[None]:
+    """A folder that is there, claimed meanwhile."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        claim(descriptor, folder, to_read)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

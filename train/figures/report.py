@@ -37,16 +37,16 @@ def report(args: argparse.Namespace) -> None:
     """
     compare.check_names([folder.name for folder in args.run])
     with run.unchanged(*args.run):
-        sections = sections_of(args)
+        sections = sections_of(args.run)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with run.replaced(args.out) as partial:
         partial.write_text(html.page("How well the detectors tell", sections))
     print(args.out)
 
 
-def sections_of(args: argparse.Namespace) -> dict[str, list[Markup]]:
-    """What the page has on it, under its headings."""
-    trained, untrained = compare.sort_out(args.run)
+def sections_of(folders: list[Path]) -> dict[str, list[Markup]]:
+    """What the page says of runs, under its headings."""
+    trained, untrained = compare.sort_out(folders)
     runs = {folder: run.read_figures(folder) for folder in trained}
     sections = {"Figures on the test images": [html.table(summary(runs, untrained)), html.text(legend(runs))]}
     if len(runs) > 1:
